@@ -1,0 +1,77 @@
+"""Encoded pictures to pixels, with Pillow: whole, upright, 8 bits deep, and not too many."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from imagetl_assets.images.errors import ImageError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+MAX_PIXELS = 64_000_000
+"""Default limit for one picture; decoding one of that size takes about half a gigabyte."""
+
+ANIMATION = 32
+"""All images of an animation together may have this many times the pixels of one picture."""
+
+_FORMATS = ["GIF", "PNG", "JPEG", "MPO", "BMP", "WEBP", "TIFF"]
+
+
+def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Image]:
+    """Yield the images of an encoded picture in order, one unless it is animated.
+
+    Raises:
+        ImageError: damaged data, an unknown format, or more pixels than allowed.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            total = 0
+            for number in _numbers(picture):
+                picture.seek(number)
+                check_size(picture.width, picture.height, max_pixels)
+                total += picture.width * picture.height
+                if total > ANIMATION * max_pixels:
+                    raise ImageError(f"an animation of more than {ANIMATION * max_pixels:,} pixels")
+                picture.load()
+                yield ImageOps.exif_transpose(_eight_bit(picture))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"the picture is too large: {error}") from error
+    except (OSError, SyntaxError, ValueError, EOFError, OverflowError) as error:
+        raise ImageError(f"the picture cannot be decoded: {error}") from error
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise ImageError if a picture of this size has too many pixels, or too many for a GIF."""
+    if width * height > max_pixels:
+        raise ImageError(f"{width} x {height} pixels are more than the {max_pixels:,} allowed")
+    if max(width, height) > 0xFFFF:
+        raise ImageError(f"{width} x {height} pixels are more than a GIF can hold")
+
+
+def _numbers(picture: PIL.Image.Image) -> range:
+    """Return which of the file's images are meant to be shown."""
+    if picture.format == "MPO":  # a photo; what follows are previews and gain maps
+        return range(1)
+    # An animated PNG can begin with a still for decoders that do not animate.
+    return range(bool(getattr(picture, "default_image", False)), getattr(picture, "n_frames", 1))
+
+
+def _eight_bit(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Bring deep greys to 8 bits: 16-bit ones by their range, others by the values they have."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = picture.convert("F")
+    low, high = 0.0, 65535.0
+    if not picture.mode.startswith("I;16"):
+        low, high = values.getextrema()  # type: ignore[assignment]
+    scale = 255 / (high - low) if high > low else 0.0
+    grey = values.point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
+    grey.info, grey.getexif()[0x0112] = picture.info, picture.getexif().get(0x0112, 1)
+    return grey

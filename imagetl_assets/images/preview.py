@@ -1,0 +1,119 @@
+"""A small animated picture of a clip, for places where the clip itself is too large.
+
+Strategy: few frames, small, with one palette of few colours for all of them, which is quick to
+apply and does not flicker. The size is chosen from how well the first frame compresses in a trial,
+so that a second pass is rarely needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from imagetl_assets.images import decode, gif, palette, transcode
+from imagetl_assets.images.errors import ImageError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+_COLOURS = 64
+_SIDE = 240  # longest side, in pixels
+_SAMPLE = 48, 48  # size of a frame's share of the picture that the palette is made for
+
+
+def preview(
+    frames: Sequence[bytes] | Callable[[int], bytes],
+    count: int,
+    *,
+    duration_ms: float = 100,
+    max_bytes: int = 150_000,
+    max_frames: int = 16,
+) -> bytes:
+    """Return a GIF of at most `max_bytes` that shows what the clip of these frames shows.
+
+    Args:
+        frames: the frames as GIF, or a function that returns the i-th; only those that are shown
+            are asked for.
+        count: the number of frames.
+        duration_ms: how long the clip shows a frame. The preview shows its fewer frames for longer,
+            so that it plays about as long as the clip.
+        max_bytes: limit for the result, met by making the picture smaller.
+        max_frames: limit for the images, which are spread evenly over the clip. If the clip has
+            only one, the preview is still.
+
+    Raises:
+        ImageError: a frame cannot be decoded, or even the smallest preview is too large.
+    """
+    get = frames if callable(frames) else frames.__getitem__
+    pictures, images = _pick(get, count, max_frames)
+    duration = min(duration_ms * images / len(pictures), 655_350)
+    shared = _shared_palette(pictures)
+    # The first frame tells what a pixel costs; a tenth is left for frames that cost more.
+    first = _encode(pictures[0], 1.0, shared)
+    scale = min(1.0, (0.9 * max_bytes / len(pictures) / len(first)) ** 0.5)
+    while scale > 0.01:
+        encoded = [_encode(picture, scale, shared) for picture in pictures]
+        result = transcode.join(encoded, duration_ms=duration, loop=0 if len(encoded) > 1 else None)
+        if len(result) <= max_bytes:
+            return result
+        scale *= 0.9 * (max_bytes / len(result)) ** 0.5
+    raise ImageError(f"no preview of these frames is as small as {max_bytes:,} bytes")
+
+
+def _pick(
+    get: Callable[[int], bytes], count: int, max_frames: int
+) -> tuple[list[PIL.Image.Image], int]:
+    """Return small pictures from all over the clip, and about how many images the clip has.
+
+    All are to the same scale, and none is larger than `_SIDE`.
+    """
+    files = min(count, max_frames)
+    if files < 1:
+        raise ImageError("there are no frames to make a preview of")
+    picked = []
+    images = 0
+    for number in range(files):
+        data = get(number * count // files)
+        inside = len(gif.parse(data).images)
+        wanted = min(inside, max_frames // files)
+        numbers = {i * inside // wanted for i in range(wanted)}
+        for i, picture in enumerate(decode.pictures(data)):
+            if i in numbers:
+                picked.append((picture.size, _shrunk(picture, _SIDE / max(picture.size))))
+        images += inside
+    scale = _SIDE / max(max(size) for size, _ in picked)
+    same = [_shrunk(p, scale * max(size) / max(p.size)) for size, p in picked]
+    return same, images * count // files
+
+
+def _shrunk(picture: PIL.Image.Image, scale: float) -> PIL.Image.Image:
+    """Return the picture in this scale if it is below 1, on white where it is transparent."""
+    from PIL import Image
+
+    if picture.has_transparency_data:
+        rgba = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+    picture = picture.convert("RGB")
+    if scale >= 1:
+        return picture
+    size = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
+    return picture.resize(size, Image.Resampling.BOX)
+
+
+def _shared_palette(pictures: list[PIL.Image.Image]) -> PIL.Image.Image:
+    """Return an image whose palette suits all of the pictures."""
+    from PIL import Image
+
+    width, height = _SAMPLE
+    samples = Image.new("RGB", (width, height * len(pictures)))
+    for number, picture in enumerate(pictures):
+        samples.paste(picture.resize(_SAMPLE, Image.Resampling.NEAREST), (0, number * height))
+    return samples.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
+
+
+def _encode(picture: PIL.Image.Image, scale: float, shared: PIL.Image.Image) -> bytes:
+    """Return the picture as a GIF in this scale, with the shared palette."""
+    from PIL import Image
+
+    small = _shrunk(picture, scale).quantize(palette=shared, dither=Image.Dither.NONE)
+    return palette.write(small.size, small.tobytes(), bytes(shared.getpalette() or ()), None)

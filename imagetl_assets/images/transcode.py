@@ -1,0 +1,81 @@
+"""Any supported picture as GIF: what the workers do to the frames that are not GIF already.
+
+Strategy: `decode` gives the pictures, `palette` chooses their colours, `gif` joins the images of an
+animation. An animated source becomes a GIF of whole pictures, none of which needs the one before. A
+GIF with a single image is returned as it is, not even decoded.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from imagetl_assets.images import decode, gif, palette
+from imagetl_assets.images.decode import MAX_PIXELS
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+def to_gif(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, resize: int | float | None = None
+) -> bytes:
+    """Return the picture as one GIF, with all of its images in order if it is animated.
+
+    Args:
+        data: an encoded picture: GIF, PNG, JPEG, BMP, WebP or TIFF.
+        max_pixels: the limit for one image; all images of an animation may have 32 times as many.
+        resize: the new width in pixels (int), or a factor (float); the proportions are kept.
+
+    Colours are exact where an image has at most 256 (transparency counts as one); otherwise they
+    are reduced to the best 255 without dithering. Alpha below 128 becomes transparent. The EXIF
+    orientation is applied. Nothing is decoded, and the same bytes are returned, if `data` is a GIF
+    of one image, or of images that each cover the whole screen, and `resize` is not given.
+
+    Raises:
+        ImageError: damaged data, an unknown format, or more pixels than allowed.
+    """
+    if data.startswith(gif.SIGNATURES):
+        layout = gif.parse(data)
+        screen = gif.screen_size([layout])
+        decode.check_size(screen.width, screen.height, max_pixels)
+        if resize is None and (len(layout.images) == 1 or not screen.clear):
+            return data
+    encoded = [
+        palette.encode(_resized(picture, resize, max_pixels))
+        for picture in decode.pictures(data, max_pixels)
+    ]
+    if len(encoded) == 1:
+        return encoded[0]
+    return join(encoded)
+
+
+def join(frames: list[bytes], *, duration_ms: float = 100, loop: int | None = 0) -> bytes:
+    """Return one animation of a few GIFs that are in memory. Raises ImageError as `assemble`."""
+    layouts = [gif.parse(frame) for frame in frames]
+    out = io.BytesIO()
+    gif.assemble(
+        zip(layouts, frames, strict=True),
+        out,
+        screen=gif.screen_size(layouts),
+        duration_ms=duration_ms,
+        loop=loop,
+    )
+    return out.getvalue()
+
+
+def _resized(
+    picture: PIL.Image.Image, resize: int | float | None, max_pixels: int
+) -> PIL.Image.Image:
+    """Return the picture at the width or by the factor asked for."""
+    from PIL import Image
+
+    if resize is None:
+        return picture
+    factor = resize / picture.width if isinstance(resize, int) else resize
+    if not factor > 0:
+        raise ValueError(f"resize must be more than 0, not {resize}")
+    size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+    decode.check_size(*size, max_pixels)
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    return picture.convert(mode).resize(size, Image.Resampling.LANCZOS)

@@ -1,0 +1,112 @@
+"""A sliding view of a seekable file: what the parsers read from.
+
+Strategy: one block of the file is held as `bytes`, because indexing and searching `bytes` is the
+fastest thing Python does with data. Positions are absolute; asking for one outside the block moves
+the block there. So a file of any size, local or remote, is read forwards in large ranges and in
+constant memory, and a parser is written as if all of it were in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from typing import BinaryIO
+
+from imagetl_assets.images.errors import ImageError
+
+BLOCK_SIZE = 4 * 1024 * 1024
+
+_NEWLINES = re.compile(rb"\n*")
+
+
+class Window:
+    """The bytes of `file` by absolute position, at most one and a half blocks of them at a time."""
+
+    def __init__(self, file: BinaryIO, block_size: int = BLOCK_SIZE) -> None:
+        self.size = file.seek(0, os.SEEK_END)
+        self.start = 0
+        self.data = b""
+        self._file = file
+        self._block_size = max(block_size, 64)
+
+    @classmethod
+    def over(cls, data: bytes | memoryview) -> Window:
+        """Return a window that holds all of `data`."""
+        return cls(io.BytesIO(data), len(data))
+
+    def settle(self, pos: int) -> None:
+        """Move so that half a block from `pos` on is held: an image that fits is read once."""
+        held = self.start + len(self.data)
+        if held < self.size and held - pos < self._block_size // 2:
+            self._load(pos)
+
+    def index(self, pos: int, need: int = 1) -> int:
+        """Return the index in `data` of position `pos`, with `need` (small) bytes from there on.
+
+        Raises:
+            ImageError: the file ends before.
+        """
+        i = pos - self.start
+        if i < 0 or i + need > len(self.data):
+            if pos + need > self.size:
+                raise ImageError("the data ends in the middle of the image", self.size)
+            self._load(pos, need)
+            i = 0
+        return i
+
+    def byte(self, pos: int) -> int:
+        """Return the byte at `pos`. Raises ImageError at the end of the file."""
+        i = self.index(pos)
+        return self.data[i]
+
+    def read(self, pos: int, length: int) -> bytes:
+        """Return `length` (small) bytes from `pos` on. Raises ImageError where the file ends."""
+        i = self.index(pos, length)
+        return self.data[i : i + length]
+
+    def peek(self, pos: int, length: int) -> bytes:
+        """Return up to `length` (small) bytes from `pos` on."""
+        return self.read(pos, max(0, min(length, self.size - pos)))
+
+    def find(self, needle: bytes, pos: int, end: int) -> int:
+        """Return where `needle` first lies within `pos`..`end`, or -1."""
+        while pos + len(needle) <= end:
+            i = self.data.find(needle, self.index(pos, len(needle)), end - self.start)
+            if i >= 0:
+                return self.start + i
+            pos = self.start + len(self.data) - len(needle) + 1
+        return -1
+
+    def search(self, pattern: re.Pattern[bytes], width: int, pos: int) -> int:
+        """Return where `pattern`, which is `width` bytes wide, first matches from `pos`, or -1."""
+        while pos + width <= self.size:
+            if match := pattern.search(self.data, self.index(pos, width)):
+                return self.start + match.start()
+            pos = self.start + len(self.data) - width + 1
+        return -1
+
+    def skip_newlines(self, pos: int) -> int:
+        """Return the first position from `pos` on that holds no newline."""
+        while pos < self.size:
+            match = _NEWLINES.match(self.data, self.index(pos))
+            assert match is not None
+            pos = self.start + match.end()
+            if match.end() < len(self.data):
+                break
+        return pos
+
+    def _load(self, pos: int, need: int = 0) -> None:
+        """Hold a block from `pos` on; what is held of it already is not read again."""
+        i = pos - self.start
+        parts = [self.data[i:]] if 0 <= i < len(self.data) else []
+        at = pos + sum(map(len, parts))
+        self._file.seek(at)
+        missing = min(max(self._block_size, need), self.size - at)
+        while missing > 0:
+            part = self._file.read(missing)
+            if not part:
+                raise ImageError("the file became shorter while it was read", at)
+            parts.append(part)
+            missing -= len(part)
+        self.start, self.data = pos, b"".join(parts)
