@@ -1,0 +1,118 @@
+"""Which steps go to a worker together, and what is known of each batch that is under way."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import NamedTuple
+
+from dagster._core.execution.plan.handle import ResolvedFromDynamicStepHandle
+from dagster._core.execution.plan.state import KnownExecutionState
+from dagster._core.execution.plan.step import ExecutionStep
+from dagster._core.storage.tags import PRIORITY_TAG
+
+RESOURCES_TAG = "dagster-dask/resource_requirements"  # as dagster-dask names it
+MAX_STEPS = 32
+
+
+class Needs(NamedTuple):
+    """What Dask is told of a batch; all of its steps need the same."""
+
+    priority: int
+    resources: tuple[tuple[str, float], ...]
+
+
+def needs_of(step: ExecutionStep) -> Needs:
+    """From a step's tags: `dagster/priority` and the resource requirements, a JSON object."""
+    resources: Mapping[str, float] = json.loads(step.tags.get(RESOURCES_TAG, "{}"))
+    return Needs(int(step.tags.get(PRIORITY_TAG, 0)), tuple(sorted(resources.items())))
+
+
+@dataclass
+class BatchInFlight:
+    """A batch that Dask has."""
+
+    number: int
+    needs: Needs
+    unfinished: list[str]  # step keys, in the order in which they are run
+    submitted: float = field(default_factory=time.monotonic)
+    execution: str | None = None  # of the start that is listened to
+    worker: str | None = None  # address, since the first step is about to start
+    over_since: float | None = None  # when Dask said that the task is over
+
+
+class ReadySteps:
+    """Steps that can run now and are not with Dask, most urgent first."""
+
+    def __init__(self) -> None:
+        self._steps: list[ExecutionStep] = []
+        self._alone: set[str] = set()
+        self._share = 1
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def add(self, steps: Sequence[ExecutionStep], slots: int) -> None:
+        """Add steps, to be shared out evenly to `slots` workers."""
+        if steps:
+            self._steps.extend(steps)
+            self._steps.sort(key=lambda step: -needs_of(step).priority)
+            self._share = min(MAX_STEPS, -(-len(self._steps) // slots))
+
+    def add_alone(self, steps: Sequence[ExecutionStep], slots: int) -> None:
+        """Add steps, each to be run in a batch of its own."""
+        self._alone.update(step.key for step in steps)
+        self.add(steps, slots)
+
+    def take(self) -> tuple[Needs, list[ExecutionStep]]:
+        """Take the next batch's steps, with what they need."""
+        first = self._steps[0]
+        needs = needs_of(first)
+        if first.key in self._alone:
+            steps = [first]
+        else:
+            steps = list(
+                takewhile(
+                    lambda step: step.key not in self._alone and needs_of(step) == needs,
+                    self._steps[: self._share],
+                )
+            )
+        del self._steps[: len(steps)]
+        self._alone.difference_update(step.key for step in steps)
+        return needs, steps
+
+
+def state_for_steps(
+    state: KnownExecutionState, steps: Sequence[ExecutionStep]
+) -> KnownExecutionState:
+    """The part of a run's state that these steps need, so that what is sent does not grow.
+
+    Without the parts that stay the same during a run: workers have those from the `RunSpec`.
+    """
+    keys = {step.key for step in steps}
+    inputs = {
+        handle
+        for step in steps
+        for step_input in step.step_inputs
+        for handle in step_input.get_step_output_handle_dependencies()
+    }
+    mappings = state.dynamic_mappings
+    if all(isinstance(step.handle, ResolvedFromDynamicStepHandle) for step in steps):
+        wanted = {step.handle.mapping_key for step in steps}  # type: ignore[union-attr]
+        mappings = {
+            source: {
+                output: None if found is None else [key for key in found if key in wanted]
+                for output, found in outputs.items()
+            }
+            for source, outputs in mappings.items()
+        }
+    return KnownExecutionState(
+        previous_retry_attempts={
+            key: count for key, count in state.previous_retry_attempts.items() if key in keys
+        },
+        dynamic_mappings=mappings,
+        ready_outputs=inputs & state.ready_outputs,
+    )

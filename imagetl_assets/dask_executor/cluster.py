@@ -1,0 +1,254 @@
+"""The cluster's part: connect to a Dask cluster or start one, submit batches, hear of losses."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from dask.utils import funcname
+from distributed import CancelledError, Client, Future
+
+from imagetl_assets.dask_executor.messages import Message
+from imagetl_assets.dask_executor.worker import interrupt, run_batch
+
+# Where the cluster classes of dagster-dask's kinds are, and the package that brings them.
+CLUSTER_CLASSES: Mapping[str, tuple[str, str, str]] = {
+    "local": ("distributed", "LocalCluster", "distributed"),
+    "ssh": ("distributed", "SSHCluster", "distributed"),
+    "yarn": ("dask_yarn", "YarnCluster", "dask-yarn"),
+    "kube": ("dask_kubernetes", "KubeCluster", "dask-kubernetes"),
+    "pbs": ("dask_jobqueue", "PBSCluster", "dask-jobqueue"),
+    "moab": ("dask_jobqueue", "MoabCluster", "dask-jobqueue"),
+    "sge": ("dask_jobqueue", "SGECluster", "dask-jobqueue"),
+    "lsf": ("dask_jobqueue", "LSFCluster", "dask-jobqueue"),
+    "slurm": ("dask_jobqueue", "SLURMCluster", "dask-jobqueue"),
+    "oar": ("dask_jobqueue", "OARCluster", "dask-jobqueue"),
+}
+
+CONNECT_SECONDS = 30.0
+PING_SECONDS = 5.0
+
+
+class DaskClusterError(Exception):
+    """The cluster cannot be used, or was lost; the message names the way out."""
+
+
+@dataclass(frozen=True)
+class WorkerJoined:
+    """A worker is there."""
+
+    address: str
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A worker is gone, with what it was running."""
+
+    address: str
+
+
+@dataclass(frozen=True)
+class TaskOver:
+    """Dask regards a batch's task as over; `error` says why if it did not end well."""
+
+    batch: int
+    error: BaseException | None
+
+
+News = Message | WorkerJoined | WorkerLost | TaskOver
+
+
+@contextmanager
+def open_cluster(kind: str, options: Mapping[str, Any], job_name: str) -> Iterator[Cluster]:
+    """Connect to the cluster of the executor's config, starting it unless it exists."""
+    if kind == "existing":
+        with _connect(options["address"]) as client:
+            yield Cluster(client)
+        return
+    started = _start(kind, options, job_name)
+    try:
+        with _connect(started) as client:
+            yield Cluster(client)
+    finally:
+        started.close()
+
+
+@contextmanager
+def _connect(address: Any) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except OSError as error:
+        raise DaskClusterError(
+            f"No Dask scheduler answers at {address}: {error}. Start one there (`dask scheduler`) "
+            "or correct the address in the executor's config."
+        ) from error
+    try:
+        yield client
+    finally:
+        with suppress(OSError, asyncio.TimeoutError):
+            client.close(timeout=2)
+
+
+def _start(kind: str, options: Mapping[str, Any], job_name: str) -> Any:
+    module_name, class_name, package = CLUSTER_CLASSES[kind]
+    try:
+        cluster_class = getattr(importlib.import_module(module_name), class_name)
+    except ImportError as error:
+        raise DaskClusterError(
+            f"A cluster of kind {kind!r} needs the package {package}: {error}. Install {package}."
+        ) from error
+    if kind == "local":
+        # One thread: Dagster is not thread-safe. A port of its own: several runs at a time.
+        defaults = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+    elif kind == "ssh":
+        defaults = {}
+    else:
+        defaults = {"name": job_name}
+    return cluster_class(**{**defaults, **options})
+
+
+class Cluster:
+    """A Dask cluster as one run sees it: batches go in, news come out."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._news: SimpleQueue[News] = SimpleQueue()
+        self._futures: dict[int, Future] = {}
+        self._ping: Any = None
+        self._last_answer = time.monotonic()
+        # The scheduler forgets a topic that bears a client's name some time after the client left.
+        self.topic: str = client.id
+        self._client.subscribe_topic(self.topic, self._hear_worker)
+        self._client.subscribe_topic("all", self._hear_scheduler)
+        self.workers: Mapping[str, Mapping[str, Any]] = client.scheduler_info()["workers"]
+
+    @property
+    def address(self) -> str:
+        """Of the scheduler."""
+        return str(self._client.scheduler.address)
+
+    @property
+    def dashboard(self) -> str:
+        """The address of Dask's dashboard."""
+        return str(self._client.dashboard_link)
+
+    def submit(
+        self,
+        number: int,
+        token: str,
+        pickles: Sequence[bytes],
+        priority: int,
+        resources: Mapping[str, float],
+    ) -> None:
+        """Hand a batch to Dask; what becomes of it comes with the news."""
+        future = self._client.submit(
+            run_batch,
+            *pickles,
+            key=f"{funcname(run_batch)}-{token}-{number}",  # never the same for two runs
+            pure=False,
+            priority=priority,
+            resources=dict(resources) or None,
+        )
+        self._futures[number] = future
+        future.add_done_callback(lambda future: self._hear_task(number, future))
+
+    def forget(self, number: int) -> None:
+        """Let go of a batch: Dask cancels it if it is not over."""
+        future = self._futures.pop(number, None)
+        if future is not None and not future.done():
+            future.cancel(force=True)
+
+    def news(self, timeout: float) -> list[News]:
+        """All that has happened, after waiting for the first of it at most `timeout` seconds."""
+        news = []
+        with suppress(Empty):
+            news.append(self._news.get(timeout=timeout))
+            while True:
+                news.append(self._news.get_nowait())
+        return news
+
+    def check(self, patience: float) -> None:
+        """Raise `DaskClusterError` if the scheduler is lost or silent for `patience` seconds.
+
+        Also brings `workers` up to date. Cheap enough to be called at every turn of a loop.
+        """
+        if self._client.status != "running":
+            raise DaskClusterError(
+                f"The connection to the Dask scheduler at {self.address} was lost, and with it the "
+                "steps that were running. Start the scheduler again and re-execute the run from "
+                "failure: what had succeeded is kept."
+            )
+        now = time.monotonic()
+        if self._ping is None:
+            if now - self._last_answer > PING_SECONDS:
+                self._ping = self._in_background(self._client.scheduler.identity, n_workers=-1)
+        elif self._ping.done():
+            self._last_answer = now
+            ping, self._ping = self._ping, None
+            if ping.exception() is None:
+                self.workers = ping.result()["workers"]
+        elif now - self._last_answer > max(patience, 2 * PING_SECONDS):
+            raise DaskClusterError(
+                f"The Dask scheduler at {self.address} has not answered for {patience:.0f} s. "
+                "Restart it and re-execute the run from failure: what had succeeded is kept."
+            )
+
+    def interrupt(self, token: str, patience: float) -> None:
+        """Interrupt what the workers are running of a run; waits `patience` seconds at most."""
+        interrupted = self._in_background(self._client._run, interrupt, token, on_error="return")
+        with suppress(Exception):  # a worker that cannot be reached cannot be interrupted either
+            interrupted.result(timeout=patience)
+
+    def restart_workers(self, addresses: Sequence[str], patience: float) -> None:
+        """Have the nannies of these workers start them anew, if they have nannies."""
+        with suppress(Exception):
+            self._client.restart_workers(list(addresses), timeout=patience, raise_for_error=False)
+
+    def close_run(self, token: str) -> None:
+        """Leave nothing of a run with the scheduler."""
+        for number in list(self._futures):
+            self.forget(number)
+
+        def forget_run(dask_scheduler: Any, token: str, topic: str) -> None:
+            dask_scheduler.task_metadata.pop(token, None)
+            dask_scheduler._broker.truncate(topic)
+
+        # A scheduler reports a subscriber that is gone as a critical error.
+        for topic in (self.topic, "all"):
+            self._client.unsubscribe_topic(topic)
+        with suppress(Exception):  # the scheduler may be what was lost
+            self._in_background(
+                self._client._run_on_scheduler, forget_run, token=token, topic=self.topic
+            ).result(timeout=2)
+
+    def _in_background(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        async def call() -> Any:
+            return await function(*args, **kwargs)
+
+        return asyncio.run_coroutine_threadsafe(call(), self._client.loop.asyncio_loop)
+
+    def _hear_worker(self, event: tuple[float, Any]) -> None:
+        message = Message.from_wire(event[1])
+        if message is not None:
+            self._news.put(message)
+
+    def _hear_scheduler(self, event: tuple[float, Any]) -> None:
+        match event[1]:
+            case {"action": "add-worker", "worker": address}:
+                self._news.put(WorkerJoined(address))
+            case {"action": "remove-worker", "worker": address}:
+                self._news.put(WorkerLost(address))
+
+    def _hear_task(self, number: int, future: Future) -> None:
+        error: BaseException | None = None
+        if future.status == "error":
+            error = future.exception(timeout=5)
+        elif future.status == "cancelled":
+            error = CancelledError("Dask cancelled the task")
+        self._news.put(TaskOver(number, error))

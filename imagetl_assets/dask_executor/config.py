@@ -1,0 +1,85 @@
+"""Config schema of the executor: dagster-dask's, and what Dagster's other executors have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from dagster import Field, IntSource, Noneable, Permissive, Selector, StringSource
+from dagster._core.execution.retries import RetryMode, get_retries_config
+from dagster._core.execution.tags import get_tag_concurrency_limits_config
+
+# Cluster kinds of dagster-dask that are started with the keyword arguments in their config.
+STARTED_KINDS = ("local", "yarn", "ssh", "pbs", "moab", "sge", "lsf", "slurm", "oar", "kube")
+
+
+def _cluster_field() -> Field:
+    kinds: dict[str, Field] = {
+        "existing": Field(
+            {"address": StringSource}, description="Connect to the scheduler at this address."
+        )
+    }
+    for kind in STARTED_KINDS:
+        kinds[kind] = Field(
+            Permissive(),
+            is_required=False,
+            description=f"Start a {kind} cluster for the run with these arguments, stop it after.",
+        )
+    return Field(
+        Selector(kinds),
+        default_value={"local": {}},
+        description="Where the steps run. Default: a local cluster for each run.",
+    )
+
+
+CONFIG_SCHEMA: dict[str, Any] = {
+    "cluster": _cluster_field(),
+    "retries": get_retries_config(),
+    "max_concurrent": Field(
+        Noneable(int),
+        default_value=None,
+        description="At most this many steps run at a time. Default: one per Dask worker.",
+    ),
+    "tag_concurrency_limits": get_tag_concurrency_limits_config(),
+    "max_worker_losses": Field(
+        IntSource,
+        default_value=2,
+        description=(
+            "How often a step is run again because the worker that ran it was lost. "
+            "These runs do not count as retries of its RetryPolicy."
+        ),
+    ),
+    "worker_timeout": Field(
+        IntSource,
+        default_value=60,
+        description="Seconds to wait for a worker (or for the scheduler) before the run fails.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ExecutorConfig:
+    """Validated executor config; field names and meanings as in `CONFIG_SCHEMA`."""
+
+    cluster_kind: str = "local"
+    cluster_options: Mapping[str, Any] = field(default_factory=dict)
+    retries: RetryMode = RetryMode.ENABLED
+    max_concurrent: int | None = None
+    tag_concurrency_limits: list[dict[str, Any]] = field(default_factory=list)
+    max_worker_losses: int = 2
+    worker_timeout: float = 60
+
+    @staticmethod
+    def from_config(config: Mapping[str, Any]) -> ExecutorConfig:
+        """Build from what Dagster resolved against `CONFIG_SCHEMA`."""
+        ((kind, options),) = config["cluster"].items()
+        return ExecutorConfig(
+            cluster_kind=kind,
+            cluster_options=options or {},
+            retries=cast(RetryMode, RetryMode.from_config(config["retries"])),
+            max_concurrent=config.get("max_concurrent"),
+            tag_concurrency_limits=list(config.get("tag_concurrency_limits") or []),
+            max_worker_losses=config["max_worker_losses"],
+            worker_timeout=config["worker_timeout"],
+        )

@@ -1,0 +1,177 @@
+"""How events get from the steps on the workers into the event log.
+
+Workers do not write to the event log: they send their events to the run's process, which writes
+many of them in one transaction. So the number of connections that write does not grow with the
+number of workers, and each event is written once, whatever happens to a worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+    from dagster._core.events.log import EventLogEntry
+    from distributed import Worker
+
+FLUSH_SECONDS = 0.25  # an event is on its way at most this long after it happened
+
+
+class EventSender:
+    """Sends the messages of one execution of a batch, in order. Safe to use from any thread."""
+
+    def __init__(self, worker: Worker, topic: str, batch: int) -> None:
+        self.execution = uuid.uuid4().hex
+        self._worker = worker
+        self._topic = topic
+        self._batch = batch
+        self._events: list[ForwardedEvent] = []
+        self._lock = threading.Lock()
+        self._one_at_a_time = asyncio.Lock()
+        self._flush_is_due = False
+
+    def add(self, event: ForwardedEvent) -> None:
+        """Keep an event to be sent with the next message, at the latest after `FLUSH_SECONDS`."""
+        with self._lock:
+            self._events.append(event)
+            if self._flush_is_due:
+                return
+            self._flush_is_due = True
+        loop = self._worker.loop
+        loop.add_callback(loop.call_later, FLUSH_SECONDS, self._flush_now)
+
+    def send(self, kind: MessageKind = "events", **fields: Any) -> None:
+        """Send a message and the events kept so far; returns when the scheduler has them.
+
+        What a step did is safe from the death of its worker once this has returned.
+        """
+        self._post(kind, **fields).result()
+
+    def drop_events(self) -> None:
+        """Forget the events that were not sent yet."""
+        with self._lock:
+            self._events.clear()
+
+    def _flush_now(self) -> None:
+        self._flush_is_due = False
+        if self._events:
+            self._post("events")
+
+    def _post(self, kind: MessageKind, **fields: Any) -> Any:
+        with self._lock:
+            events, self._events = self._events, []
+            message = Message(
+                kind, self._batch, self.execution, self._worker.address, events, **fields
+            )
+            return asyncio.run_coroutine_threadsafe(
+                self._publish(message), self._worker.loop.asyncio_loop
+            )
+
+    async def _publish(self, message: Message) -> None:
+        async with self._one_at_a_time:
+            # The RPC behind Worker.log_event, which itself cannot be awaited.
+            await self._worker.scheduler.log_event(topic=self._topic, msg=message.to_wire())
+
+
+class EventForwarder:
+    """Makes a worker's instance hand over the events of the run at hand instead of writing them."""
+
+    def __init__(self, instance: DagsterInstance) -> None:
+        from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+
+        self._instance = instance
+        storage = instance.event_log_storage
+        self._storage = storage if isinstance(storage, SqlEventLogStorage) else None
+        self._write = instance.handle_new_event
+        self._run_id: str | None = None
+        self._sender: EventSender | None = None
+        # Dagster's log handler and its report_* methods all end in this method.
+        instance.handle_new_event = self._handle_new_event  # type: ignore[method-assign]
+
+    @contextmanager
+    def forward(self, run_id: str, sender: EventSender) -> Iterator[None]:
+        """While open, events of this run go to `sender`; others are written as usual."""
+        self._run_id, self._sender = run_id, sender
+        try:
+            yield
+        finally:
+            self._run_id = self._sender = None
+
+    def _handle_new_event(self, event: EventLogEntry, *, batch_metadata: Any = None) -> None:
+        sender = self._sender
+        if sender is None or event.run_id != self._run_id:
+            self._write(event, batch_metadata=batch_metadata)
+        elif not self._instance.should_store_event(event):
+            return
+        elif self._storage is None:
+            sender.add(ForwardedEvent(None, event, event.dagster_event))
+        else:
+            row = self._storage._event_to_row(event)  # what SqlEventLogStorage itself inserts
+            sender.add(ForwardedEvent(row, None, event.dagster_event))
+
+
+class EventWriter:
+    """Writes events into the event log of the run's process."""
+
+    def __init__(self, instance: DagsterInstance, run_id: str) -> None:
+        from dagster._core.events import (
+            ASSET_CHECK_EVENTS,
+            ASSET_EVENTS,
+            EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+        )
+
+        self._instance = instance
+        self._run_id = run_id
+        # For these, an event log keeps more than a row in its table.
+        self._special = {
+            event_type.value
+            for event_type in {
+                *ASSET_EVENTS,
+                *ASSET_CHECK_EVENTS,
+                *EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+            }
+        }
+
+    def write(self, events: Sequence[ForwardedEvent]) -> None:
+        """Write events in their order, plain ones that follow each other in one transaction."""
+        rows: list[Any] = []
+        for event in events:
+            if event.row is not None and event.row["dagster_event_type"] not in self._special:
+                rows.append(event.row)
+                continue
+            self._insert(rows)
+            rows = []
+            self._instance.handle_new_event(event.entry or _entry_of(event))
+        self._insert(rows)
+
+    def _insert(self, rows: list[Any]) -> None:
+        if not rows:
+            return
+        from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+
+        storage: Any = self._instance.event_log_storage
+        with storage.run_connection(self._run_id) as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
+        # As DagsterInstance.handle_new_event does: listeners registered in this process.
+        for subscriber in self._instance._subscribers[self._run_id]:
+            for row in rows:
+                subscriber(_entry_from_json(row["event"]))
+
+
+def _entry_of(event: ForwardedEvent) -> EventLogEntry:
+    assert event.row is not None
+    return _entry_from_json(event.row["event"])
+
+
+def _entry_from_json(json: str) -> EventLogEntry:
+    from dagster._core.events.log import EventLogEntry
+    from dagster._serdes import deserialize_value
+
+    return deserialize_value(json, EventLogEntry)

@@ -1,0 +1,299 @@
+"""The worker's part: run a batch of steps in a Dask worker process, one after the other.
+
+Imports Dagster only inside functions: the Dask scheduler imports this module to unpickle
+references to `run_batch`, and has no use for the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import pickle
+import sys
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from distributed import Worker, get_worker
+
+if TYPE_CHECKING:
+    from dagster import DagsterEvent
+    from dagster._core.execution.context.system import PlanExecutionContext
+    from dagster._core.execution.plan.plan import ExecutionPlan
+    from dagster._core.execution.plan.state import KnownExecutionState
+    from dagster._core.execution.plan.step import ExecutionStep
+
+    from imagetl_assets.dask_executor.events import EventSender
+    from imagetl_assets.dask_executor.loading import LoadedInstance, LoadedJob
+    from imagetl_assets.dask_executor.messages import Batch, RunSpec
+
+# A batch starts no further step after this time and hands the rest back, so that long steps are
+# spread over the cluster although nobody knows beforehand which steps are long.
+BATCH_SECONDS = 0.2
+
+# Dagster is not thread-safe, and its capture of compute logs redirects the whole process's output:
+# a worker with several threads runs one batch at a time.
+_one_batch_at_a_time = threading.Lock()
+
+# Guards the next two.
+_interrupts = threading.Lock()
+_running_threads: dict[str, int] = {}  # run token -> thread that runs a batch of it
+_interrupted_runs: OrderedDict[str, None] = OrderedDict()
+
+
+class Refused(Exception):
+    """This worker cannot run the job at all; the message says why and names the remedy."""
+
+
+def run_batch(run_pickle: bytes, batch_pickle: bytes) -> None:
+    """Run a pickled `Batch` of a pickled `RunSpec`; all that happens is told by messages.
+
+    Runs as a Dask task. Dask starts it again if the worker is lost, which the second start
+    notices and leaves alone: what is to be run again is for the run's process to say.
+    """
+    from dagster._core.errors import DagsterExecutionInterruptedError
+
+    from imagetl_assets.dask_executor.events import EventSender
+
+    worker = get_worker()
+    spec = _run_spec(run_pickle)
+    batch: Batch = pickle.loads(batch_pickle)
+    sender = EventSender(worker, spec.topic, batch.number)
+    try:
+        with _one_batch_at_a_time, _interruptible(spec.token):
+            claim = asyncio.run_coroutine_threadsafe(
+                _claim(worker, spec.token, batch.number, sender.execution),
+                worker.loop.asyncio_loop,
+            )
+            job, loaded = _load(spec, worker)
+            if not claim.result():
+                sender.send("twice")
+                return
+            with loaded.forwarder.forward(spec.dagster_run.run_id, sender):
+                _run_steps_of_batch(spec, batch, job, loaded, sender)
+    except Refused as refusal:
+        sender.send("refused", text=str(refusal))
+    except DagsterExecutionInterruptedError:
+        sender.send("end")
+
+
+def interrupt(token: str) -> bool:
+    """Interrupt the batch of a run that this process is running, and start none of it any more.
+
+    Returns whether one was running. Runs on the event loop's thread (`Client.run`).
+    """
+    from dagster._core.errors import DagsterExecutionInterruptedError
+
+    with _interrupts:
+        _interrupted_runs[token] = None
+        while len(_interrupted_runs) > 100:
+            _interrupted_runs.popitem(last=False)
+        thread = _running_threads.get(token)
+        if thread is None:
+            return False
+        # Raises between two bytecodes of that thread; a call into C that blocks is not interrupted.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread), ctypes.py_object(DagsterExecutionInterruptedError)
+        )
+        return True
+
+
+@lru_cache(maxsize=8)
+def _run_spec(run_pickle: bytes) -> RunSpec:
+    spec: RunSpec = pickle.loads(run_pickle)
+    return spec
+
+
+@contextmanager
+def _interruptible(token: str) -> Iterator[None]:
+    from dagster._core.errors import DagsterExecutionInterruptedError
+
+    with _interrupts:
+        if token in _interrupted_runs:
+            raise DagsterExecutionInterruptedError()
+        _running_threads[token] = threading.get_ident()
+    try:
+        yield
+    finally:
+        with _interrupts:
+            _running_threads.pop(token, None)
+
+
+async def _claim(worker: Worker, token: str, batch: int, execution: str) -> bool:
+    """Whether this is the first start of the batch, by a note left with the scheduler.
+
+    Uses the RPCs behind Client.get_metadata and Client.set_metadata.
+    """
+    keys = [token, batch]
+    if await worker.scheduler.get_metadata(keys=keys, default=None) is not None:
+        return False
+    await worker.scheduler.set_metadata(keys=keys, value=execution)
+    return True
+
+
+def _load(spec: RunSpec, worker: Worker) -> tuple[LoadedJob, LoadedInstance]:
+    from imagetl_assets.dask_executor.loading import load_instance, load_job
+
+    where = f"Dask worker {worker.name} ({worker.address})"
+    try:
+        job = load_job(spec.job, spec.repository_load_data)
+    except Exception as error:
+        raise Refused(
+            f"{where} cannot load job {spec.job.job_name!r}: {type(error).__name__}: {error}. "
+            "Install the code of this run on the worker, or make it importable there."
+        ) from error
+    if spec.code_version != job.code_version and None not in (spec.code_version, job.code_version):
+        raise Refused(
+            f"{where} has another version of the code of job {spec.job.job_name!r} loaded than "
+            f"the run's process ({job.code_version} instead of {spec.code_version}). "
+            "Deploy the same code to both and restart the worker."
+        )
+    try:
+        return job, load_instance(spec.instance_ref)
+    except Exception as error:
+        raise Refused(
+            f"{where} cannot open the run's Dagster instance: {type(error).__name__}: {error}. "
+            "Workers need access to the storage that dagster.yaml names."
+        ) from error
+
+
+def _run_steps_of_batch(
+    spec: RunSpec, batch: Batch, job: LoadedJob, loaded: LoadedInstance, sender: EventSender
+) -> None:
+    from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan
+    from dagster._core.execution.context_creation_job import PlanExecutionContextManager
+
+    known_state = batch.known_state._replace(
+        step_output_versions=spec.step_output_versions, parent_state=spec.parent_state
+    )
+    plan = create_execution_plan(
+        job,
+        run_config=spec.run_config,
+        step_keys_to_execute=batch.step_keys,
+        known_state=known_state,
+        repository_load_data=spec.repository_load_data,
+    )
+    run = _BatchRun(batch, plan, sender)
+    events = ExecuteRunWithPlanIterable(
+        execution_plan=plan,
+        iterator=run.iterate,
+        execution_context_manager=PlanExecutionContextManager(
+            job=job,
+            retry_mode=spec.retry_mode.for_inner_plan(),
+            execution_plan=plan,
+            run_config=spec.run_config,
+            dagster_run=spec.dagster_run,
+            instance=loaded.instance,
+        ),
+    )
+    for event in events:  # each has been logged, and so forwarded, by the time it comes out here
+        if event.is_resource_init_failure and len(batch.step_keys) > 1:
+            # Which of the steps this concerns shows when each is run alone.
+            sender.drop_events()
+            sender.send("end", steps=list(batch.step_keys), alone=True)
+            return
+    sender.send("end", steps=run.not_started)
+
+
+class _BatchRun:
+    """Runs the steps of one batch in a plan's context."""
+
+    def __init__(self, batch: Batch, plan: ExecutionPlan, sender: EventSender) -> None:
+        self.not_started = list(batch.step_keys)
+        self._known_state = plan.known_state
+        self._sender = sender
+
+    def iterate(
+        self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan
+    ) -> Iterator[DagsterEvent]:
+        """All events of the steps, in the form that ExecuteRunWithPlanIterable asks for."""
+        directory = os.getcwd()
+        deadline = time.monotonic() + BATCH_SECONDS
+        steps = [execution_plan.get_executable_step_by_key(key) for key in self.not_started]
+        with _captured_output(job_context, list(self.not_started)) as captured:
+            yield captured
+            yield self._worker_event(job_context)
+            self._sender.send("begun")
+            for number, step in enumerate(steps):
+                if number and time.monotonic() > deadline:
+                    break
+                del self.not_started[0]
+                yield from _run_step(job_context, step, self._known_state)
+                os.chdir(directory)  # a step may have gone elsewhere
+                if number + 1 < len(steps):
+                    self._sender.send()
+
+    def _worker_event(self, job_context: PlanExecutionContext) -> DagsterEvent:
+        from dagster import DagsterEvent
+        from dagster._core.events import EngineEventData
+
+        worker = get_worker()
+        count = len(self.not_started)
+        return DagsterEvent.engine_event(
+            job_context,
+            f"Running {count} step{'s' if count > 1 else ''} on Dask worker {worker.name}",
+            EngineEventData(
+                {
+                    "dask_worker": str(worker.name),
+                    "dask_worker_address": worker.address,
+                    "pid": str(os.getpid()),
+                    "step_keys": str(self.not_started),
+                }
+            ),
+        )
+
+
+def _run_step(
+    job_context: PlanExecutionContext, step: ExecutionStep, known_state: KnownExecutionState
+) -> Iterator[DagsterEvent]:
+    # The two functions that Dagster's own executors run a step and its hooks with.
+    from dagster._core.execution.plan.execute_plan import (
+        _trigger_hook,
+        dagster_event_sequence_for_step,
+    )
+
+    step_context = job_context.for_step(step, known_state)
+    events = []
+    for event in dagster_event_sequence_for_step(step_context):
+        events.append(event)
+        yield event
+    yield from _trigger_hook(step_context, events)
+
+
+@contextmanager
+def _captured_output(
+    job_context: PlanExecutionContext, step_keys: Sequence[str]
+) -> Iterator[DagsterEvent]:
+    """Capture the process's output, as Dagster's inner_plan_execution_iterator does it."""
+    from dagster import DagsterEvent
+    from dagster._core.execution.compute_logs import create_compute_log_file_key
+
+    manager = job_context.instance.compute_log_manager
+    log_key = manager.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())
+    with ExitStack() as stack:
+        try:
+            context = stack.enter_context(manager.capture_logs(log_key))
+        except Exception:
+            yield _capture_problem(job_context, "setting up")
+        else:
+            yield DagsterEvent.capture_logs(job_context, step_keys, log_key, context)
+        try:
+            stack.close()
+        except Exception:
+            _capture_problem(job_context, "cleaning up")
+
+
+def _capture_problem(job_context: PlanExecutionContext, doing: str) -> DagsterEvent:
+    from dagster import DagsterEvent
+    from dagster._core.events import EngineEventData
+    from dagster._utils.error import serializable_error_info_from_exc_info
+
+    error = serializable_error_info_from_exc_info(sys.exc_info())
+    return DagsterEvent.engine_event(
+        job_context, f"Exception while {doing} compute log capture", EngineEventData(error=error)
+    )
