@@ -117,9 +117,9 @@ class Cluster:
     """A Dask cluster as one run sees it: batches go in, news come out."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self._client: Any = client  # distributed types little of it
         self._news: SimpleQueue[News] = SimpleQueue()
-        self._futures: dict[int, Future] = {}
+        self._futures: dict[int, Future[None]] = {}
         self._ping: Any = None
         self._last_answer = time.monotonic()
         # The scheduler forgets a topic that bears a client's name some time after the client left.
@@ -245,7 +245,7 @@ class Cluster:
             case {"action": "remove-worker", "worker": address}:
                 self._news.put(WorkerLost(address))
 
-    def _hear_task(self, number: int, future: Future) -> None:
+    def _hear_task(self, number: int, future: Future[None]) -> None:
         error: BaseException | None = None
         if future.status == "error":
             error = future.exception(timeout=5)

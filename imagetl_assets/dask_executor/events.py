@@ -29,7 +29,7 @@ class EventSender:
 
     def __init__(self, worker: Worker, topic: str, batch: int) -> None:
         self.execution = uuid.uuid4().hex
-        self._worker = worker
+        self._worker: Any = worker  # its loop is typed as one without an asyncio loop
         self._topic = topic
         self._batch = batch
         self._events: list[ForwardedEvent] = []

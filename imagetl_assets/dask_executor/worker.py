@@ -60,7 +60,7 @@ def run_batch(run_pickle: bytes, batch_pickle: bytes) -> None:
 
     from imagetl_assets.dask_executor.events import EventSender
 
-    worker = get_worker()
+    worker: Any = get_worker()  # its loop is typed as one without an asyncio loop
     spec = _run_spec(run_pickle)
     batch: Batch = pickle.loads(batch_pickle)
     sender = EventSender(worker, spec.topic, batch.number)

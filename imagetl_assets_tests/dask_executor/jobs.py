@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Iterator
 
-from dagster import DynamicOut, DynamicOutput, In, Nothing, graph, job, op
+from dagster import DynamicOut, DynamicOutput, job, op
 
 from imagetl_assets.dask_executor import dask_executor
 
