@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import NamedTuple
 
 from dagster._core.execution.plan.handle import ResolvedFromDynamicStepHandle
@@ -27,8 +27,9 @@ class Needs(NamedTuple):
 
 def needs_of(step: ExecutionStep) -> Needs:
     """From a step's tags: `dagster/priority` and the resource requirements, a JSON object."""
-    resources: Mapping[str, float] = json.loads(step.tags.get(RESOURCES_TAG, "{}"))
-    return Needs(int(step.tags.get(PRIORITY_TAG, 0)), tuple(sorted(resources.items())))
+    tags = step.tags
+    required = json.loads(tags[RESOURCES_TAG]) if RESOURCES_TAG in tags else {}
+    return Needs(int(tags.get(PRIORITY_TAG, 0)), tuple(sorted(required.items())))
 
 
 @dataclass
@@ -45,43 +46,39 @@ class BatchInFlight:
 
 
 class ReadySteps:
-    """Steps that can run now and are not with Dask, most urgent first."""
+    """Steps that can run now and are not with Dask."""
 
     def __init__(self) -> None:
-        self._steps: list[ExecutionStep] = []
+        self._queues: dict[Needs, deque[ExecutionStep]] = {}
         self._alone: set[str] = set()
+        self._count = 0
         self._share = 1
 
     def __len__(self) -> int:
-        return len(self._steps)
+        return self._count
 
-    def add(self, steps: Sequence[ExecutionStep], slots: int) -> None:
-        """Add steps, to be shared out evenly to `slots` workers."""
-        if steps:
-            self._steps.extend(steps)
-            self._steps.sort(key=lambda step: -needs_of(step).priority)
-            self._share = min(MAX_STEPS, -(-len(self._steps) // slots))
-
-    def add_alone(self, steps: Sequence[ExecutionStep], slots: int) -> None:
-        """Add steps, each to be run in a batch of its own."""
-        self._alone.update(step.key for step in steps)
-        self.add(steps, slots)
+    def add(self, steps: Sequence[ExecutionStep], slots: int, alone: bool = False) -> None:
+        """Add steps, to be shared out evenly to `slots` workers, or each in a batch of its own."""
+        for step in steps:
+            self._queues.setdefault(needs_of(step), deque()).append(step)
+            if alone:
+                self._alone.add(step.key)
+        self._count += len(steps)
+        self._share = min(MAX_STEPS, -(-self._count // slots))
 
     def take(self) -> tuple[Needs, list[ExecutionStep]]:
-        """Take the next batch's steps, with what they need."""
-        first = self._steps[0]
-        needs = needs_of(first)
-        if first.key in self._alone:
-            steps = [first]
+        """Take the next batch's steps, of the most urgent that there are, with what they need."""
+        needs = max(self._queues, key=lambda needs: needs.priority)
+        queue = self._queues[needs]
+        steps = [queue.popleft()]
+        if steps[0].key in self._alone:
+            self._alone.remove(steps[0].key)
         else:
-            steps = list(
-                takewhile(
-                    lambda step: step.key not in self._alone and needs_of(step) == needs,
-                    self._steps[: self._share],
-                )
-            )
-        del self._steps[: len(steps)]
-        self._alone.difference_update(step.key for step in steps)
+            while queue and len(steps) < self._share and queue[0].key not in self._alone:
+                steps.append(queue.popleft())
+        if not queue:
+            del self._queues[needs]
+        self._count -= len(steps)
         return needs, steps
 
 

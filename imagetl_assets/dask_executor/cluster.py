@@ -33,6 +33,7 @@ CLUSTER_CLASSES: Mapping[str, tuple[str, str, str]] = {
 
 CONNECT_SECONDS = 30.0
 PING_SECONDS = 5.0
+LINGER_SECONDS = 0.05
 
 
 class DaskClusterError(Exception):
@@ -165,12 +166,21 @@ class Cluster:
             future.cancel(force=True)
 
     def news(self, timeout: float) -> list[News]:
-        """All that has happened, after waiting for the first of it at most `timeout` seconds."""
-        news = []
+        """All that has happened, after waiting for it at most `timeout` seconds.
+
+        Events of a batch that goes on are kept for `LINGER_SECONDS`, to be written with others.
+        """
+        news: list[News] = []
+        deadline = time.monotonic() + timeout
         with suppress(Empty):
-            news.append(self._news.get(timeout=timeout))
             while True:
-                news.append(self._news.get_nowait())
+                left = deadline - time.monotonic()
+                item = self._news.get(timeout=left) if left > 0 else self._news.get_nowait()
+                news.append(item)
+                if isinstance(item, Message) and item.kind in ("begun", "events"):
+                    deadline = min(deadline, time.monotonic() + LINGER_SECONDS)
+                else:
+                    deadline = 0
         return news
 
     def check(self, patience: float) -> None:

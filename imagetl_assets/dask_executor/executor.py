@@ -11,7 +11,7 @@ import pickle
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from imagetl_assets.dask_executor.batches import BatchInFlight, Needs, ReadyStep
 from imagetl_assets.dask_executor.cluster import (
     Cluster,
     DaskClusterError,
+    News,
     TaskOver,
     WorkerJoined,
     WorkerLost,
@@ -174,7 +175,9 @@ class _Run:
             if self._active.check_for_interrupts():
                 yield from self._stop()
             yield from self._submit_ready_steps()
-            for news in self._cluster.news(timeout=self._turn_seconds()):
+            all_news = self._cluster.news(timeout=self._turn_seconds())
+            self._write_events(all_news)
+            for news in all_news:
                 match news:
                     case Message():
                         yield from self._take_message(news)
@@ -226,16 +229,33 @@ class _Run:
 
     # News of batches
 
-    def _take_message(self, message: Message) -> Iterator[DagsterEvent]:
+    def _write_events(self, all_news: Sequence[News]) -> None:
+        """Write the events of all messages at once: a transaction costs more than what is in it."""
+        self._writer.write(
+            [
+                event
+                for news in all_news
+                if isinstance(news, Message) and self._listens_to(news)
+                for event in news.events
+            ]
+        )
+
+    def _listens_to(self, message: Message) -> bool:
+        """False for words of a worker that was taken for lost."""
         batch = self._batches.get(message.batch)
         if batch is None:
+            return False
+        if batch.execution is None and message.kind != "twice":
+            batch.execution = message.execution
+        return message.kind == "twice" or batch.execution == message.execution
+
+    def _take_message(self, message: Message) -> Iterator[DagsterEvent]:
+        if not self._listens_to(message):
             return
+        batch = self._batches[message.batch]
         if message.kind == "twice":
             yield from self._take_loss(batch)
             return
-        if batch.execution not in (None, message.execution):
-            return  # from a worker that was taken for lost
-        batch.execution = message.execution
         yield from self._take_events(batch, message)
         if message.kind == "begun":
             batch.worker = message.worker
@@ -245,7 +265,6 @@ class _Run:
             raise DaskClusterError(message.text)
 
     def _take_events(self, batch: BatchInFlight, message: Message) -> Iterator[DagsterEvent]:
-        self._writer.write(message.events)
         for forwarded in message.events:
             event = forwarded.dagster_event
             if event is None:
@@ -265,10 +284,7 @@ class _Run:
     def _take_end(self, batch: BatchInFlight, message: Message) -> Iterator[DagsterEvent]:
         self._drop(batch)
         handed_back = [self._active.get_step_by_key(key) for key in message.steps]
-        if message.alone:
-            self._ready.add_alone(handed_back, self._slots)
-        else:
-            self._ready.add(handed_back, self._slots)
+        self._ready.add(handed_back, self._slots, alone=message.alone)
         for key in batch.unfinished:
             if key not in message.steps:
                 self._active.verify_complete(self._context, key)
@@ -320,7 +336,7 @@ class _Run:
                 f"runs again ({len(lost)} of at most {self._config.max_worker_losses} times).",
                 EngineEventData({"dask_worker_address": batch.worker}),
             )
-            self._ready.add_alone([running], self._slots)
+            self._ready.add([running], self._slots, alone=True)
         else:
             yield from self._fail(running, f"Step {running.key} {_killed(lost)}.")
 
@@ -407,10 +423,11 @@ class _Run:
     def _wait_for_interrupted_steps(self) -> Iterator[DagsterEvent]:
         deadline = time.monotonic() + INTERRUPT_SECONDS
         while self._batches and time.monotonic() < deadline:
-            for news in self._cluster.news(timeout=TURN_SECONDS):
-                if not isinstance(news, Message) or news.batch not in self._batches:
+            all_news = self._cluster.news(timeout=TURN_SECONDS)
+            self._write_events(all_news)
+            for news in all_news:
+                if not isinstance(news, Message) or not self._listens_to(news):
                     continue
-                self._writer.write(news.events)
                 for event in news.events:
                     if event.dagster_event is not None:
                         yield event.dagster_event
