@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -131,8 +132,11 @@ def code_version(pointer: CodePointer) -> str | None:
     None if it cannot be told where they are, or if they are too many to read at each start.
     """
     root = _source_root(pointer)
-    if root is None:
-        return None
+    return None if root is None else _digest(root)
+
+
+@cache  # of what this process has loaded, whatever is done to the files later
+def _digest(root: Path) -> str | None:
     files = [root] if root.is_file() else sorted(root.rglob("*.py"))
     if len(files) > MAX_SOURCE_FILES:
         return None

@@ -1,16 +1,23 @@
 """Jobs that the tests run on real Dask clusters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from pathlib import Path
 
-from dagster import DynamicOut, DynamicOutput, job, op
+from dagster import DynamicOut, DynamicOutput, OpExecutionContext, job, op
 
 from imagetl_assets.dask_executor import dask_executor
 
 
+def mark(context: OpExecutionContext, text: str = "ran") -> int:
+    """Note that a step ran; returns how often it has, this time included."""
+    file = Path(context.run.tags["marks"], context.get_step_execution_context().step.key)
+    with file.open("a") as lines:
+        lines.write(f"{text}\n")
+    return len(file.read_text().splitlines())
+
+
 @op(config_schema={"count": int}, out=DynamicOut(int))
-def numbers(context) -> Iterator[DynamicOutput[int]]:  # type: ignore[no-untyped-def]
+def numbers(context: OpExecutionContext) -> Iterator[DynamicOutput[int]]:
     for number in range(context.op_config["count"]):
         yield DynamicOutput(number, mapping_key=f"n{number}")
 

@@ -1,0 +1,173 @@
+"""Real Dask clusters (scheduler and workers as processes of their own) and Dagster instances."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterInstance, execute_job, reconstructable
+from dagster._core.execution.job_execution_result import JobExecutionResult
+from distributed import Client
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass
+class DaskProcesses:
+    """A scheduler and workers, each a process of its own."""
+
+    folder: Path
+    address: str = ""
+    scheduler: subprocess.Popen[bytes] | None = None
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start_scheduler(self) -> None:
+        file = self.folder / "scheduler.json"
+        self.scheduler = self._start(
+            "dask_scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={file}"
+        )
+        deadline = time.monotonic() + 30
+        while not self.address and time.monotonic() < deadline:
+            time.sleep(0.05)
+            if file.exists() and (text := file.read_text()):
+                self.address = json.loads(text)["address"]
+        assert self.address, "the Dask scheduler did not start"
+
+    def start_workers(
+        self, count: int, *options: str, env: Mapping[str, str] | None = None
+    ) -> None:
+        before = self._count_workers()
+        for _ in range(count):
+            self.workers.append(
+                self._start(
+                    "dask_worker",
+                    self.address,
+                    "--nthreads=1",
+                    f"--local-directory={self.folder}",
+                    *options,
+                    env=env,
+                )
+            )
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(before + count, timeout=30)
+
+    def run_config(self, **executor_config: Any) -> dict[str, Any]:
+        cluster = {"existing": {"address": self.address}}
+        return {"execution": {"config": {"cluster": cluster, **executor_config}}}
+
+    def stop(self) -> None:
+        for process in [*self.workers, self.scheduler]:
+            if process is not None:
+                with_group(process, signal.SIGKILL)
+                process.wait()
+
+    def _count_workers(self) -> int:
+        with Client(self.address, set_as_default=False) as client:
+            return len(client.scheduler_info()["workers"])
+
+    def _start(
+        self, program: str, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        log = (self.folder / f"{program}.log").open("ab")
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--no-dashboard"],
+            stdout=log,
+            stderr=log,
+            cwd=self.folder,  # not the folder of the run's process
+            env={**os.environ, "PYTHONPATH": str(PROJECT), **(env or {})},
+            start_new_session=True,
+        )
+
+
+def with_group(process: subprocess.Popen[bytes], signal_number: int) -> None:
+    """Send a signal to a process and its children (a nanny and its worker)."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal_number)
+
+
+@contextmanager
+def dask_processes(folder: Path, workers: int = 2, *options: str) -> Iterator[DaskProcesses]:
+    processes = DaskProcesses(folder)
+    try:
+        processes.start_scheduler()
+        processes.start_workers(workers, *options)
+        yield processes
+    finally:
+        processes.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """Two workers with one thread each, shared by the tests that do not harm it."""
+    with dask_processes(tmp_path_factory.mktemp("dask")) as processes:
+        yield processes
+
+
+@pytest.fixture
+def own_cluster(tmp_path: Path) -> Iterator[Callable[..., DaskProcesses]]:
+    """Starts clusters for one test: `own_cluster(workers, *worker_options)`."""
+    started: list[DaskProcesses] = []
+
+    def start(workers: int = 2, *options: str) -> DaskProcesses:
+        folder = tmp_path / f"dask{len(started)}"
+        folder.mkdir()
+        processes = DaskProcesses(folder)
+        started.append(processes)
+        processes.start_scheduler()
+        if workers:
+            processes.start_workers(workers, *options)
+        return processes
+
+    yield start
+    for processes in started:
+        processes.stop()
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """A Dagster instance on SQLite."""
+    home = tmp_path / "dagster_home"
+    home.mkdir()
+    with DagsterInstance.local_temp(
+        str(home), overrides={"telemetry": {"enabled": False}}
+    ) as instance:
+        yield instance
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> Marks:
+    """What the ops of a run leave behind; pass `tags=marks.tags` to the run."""
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    return Marks(folder)
+
+
+@dataclass
+class Marks:
+    """A folder in which ops note that they ran (see `jobs.mark`)."""
+
+    folder: Path
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {"marks": str(self.folder)}
+
+    def of(self, step_key: str) -> list[str]:
+        """The lines that a step left, oldest first."""
+        file = self.folder / step_key
+        return file.read_text().splitlines() if file.exists() else []
+
+
+def run_job(job: Any, instance: DagsterInstance, **options: Any) -> JobExecutionResult:
+    """Run a job of `jobs.py` in this process; its steps run on the cluster of its run config."""
+    return execute_job(reconstructable(job), instance=instance, raise_on_error=False, **options)
