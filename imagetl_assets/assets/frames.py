@@ -1,0 +1,287 @@
+"""The second and third asset: the frames of the raw file, found and then stored one by one.
+
+One graph makes both, as only ops can map over frames whose number is not known before the run:
+`find_frames` stores the index and names a batch per mapped step, `store_frames` runs once for each
+batch, `collect_frames` publishes what they have stored. Bytes never travel between the steps; they
+all read and write the storage.
+"""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    Backoff,
+    Config,
+    DataVersion,
+    DynamicOut,
+    DynamicOutput,
+    Failure,
+    GraphOut,
+    In,
+    MetadataValue,
+    Nothing,
+    OpExecutionContext,
+    Out,
+    Output,
+    RetryPolicy,
+    config_mapping,
+    graph,
+    op,
+)
+from pydantic import Field
+
+from imagetl_assets.assets.common import GROUP, KIND_PREFIX, OWNERS
+from imagetl_assets.images import bundle, gif
+from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.transcode import to_gif
+from imagetl_assets.partitions import upstream_files
+from imagetl_assets.records import FrameFiles, FrameIndex, RawFile, StoredBatch, StoredFrame
+from imagetl_assets.storage import FileChanged, ImageStorage
+from imagetl_assets.storage.base import BLOCK_BYTES
+from imagetl_assets.storage.resource import PartitionFolder
+
+MAX_MAPPED_STEPS = 64
+
+
+class OnDamagedFrame(Enum):
+    """What to do if a piece of the bundle is no complete image."""
+
+    fail = "fail"
+    skip = "skip"
+
+
+class FramesConfig(Config):
+    """How frames are found and stored."""
+
+    frames_per_step: int | None = Field(
+        default=None,
+        gt=0,
+        description=(
+            f"Frames that one mapped step stores. Default: one, or as many as keep the run at "
+            f"{MAX_MAPPED_STEPS} mapped steps."
+        ),
+    )
+    on_damaged_frame: OnDamagedFrame = Field(
+        default=OnDamagedFrame.fail,
+        description="fail: name the frame and fail; skip: leave it out and tell in the metadata.",
+    )
+
+
+@op(
+    out={"index": Out(FrameIndex), "batches": DynamicOut(Nothing)},
+    description="Finds the frames in the raw file.",
+)
+def find_frames(
+    context: OpExecutionContext, config: FramesConfig, storage: ImageStorage, raw: RawFile
+) -> Iterator[Output[FrameIndex] | DynamicOutput[None]]:
+    """Store where the frames are, then start a mapped step per batch of them."""
+    started = time.monotonic()
+    folder = storage.folder(context.partition_key)
+    frames, damaged = _scan(folder, raw)
+    for piece in damaged:
+        context.log.warning(f"Frame {piece.number} at byte {piece.offset:,}: {piece.problem}")
+    if damaged and config.on_damaged_frame is OnDamagedFrame.fail:
+        first = damaged[0]
+        raise Failure(
+            f"frame {first.number} at byte {first.offset:,} of {raw.path} is damaged: "
+            f"{first.problem}. To leave such frames out, set on_damaged_frame to skip",
+            metadata={"frame": first.number, "offset": first.offset, "damaged": len(damaged)},
+            allow_retries=False,
+        )
+    if not frames:
+        raise Failure(f"there are no frames in {raw.path}", allow_retries=False)
+    per_step = config.frames_per_step or -(-len(frames) // MAX_MAPPED_STEPS)
+    index = FrameIndex(raw, frames, damaged, per_step, folder="")
+    index = replace(index, folder=folder.begin_frames(index.fingerprint))
+    yield Output(
+        index,
+        "index",
+        data_version=DataVersion(index.fingerprint),
+        metadata={
+            "frames": len(frames),
+            "formats": MetadataValue.json(Counter(span.format for span in frames)),
+            "damaged": MetadataValue.json([[d.number, d.offset, d.problem] for d in damaged]),
+            "mapped steps": len(index.batches()),
+            "seconds": round(time.monotonic() - started, 3),
+        },
+    )
+    for key in index.batches():
+        yield DynamicOutput(None, mapping_key=key, output_name="batches")
+
+
+@op(
+    ins={"batch": In(Nothing)},
+    out=Out(Nothing),
+    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+    description="Stores the frames of one batch as GIF files.",
+)
+def store_frames(context: OpExecutionContext, storage: ImageStorage, index: FrameIndex) -> None:
+    """Read the batch's bytes from the raw file, store each frame, leave a record of them."""
+    folder = storage.folder(context.partition_key)
+    key = context.get_mapping_key()
+    assert key is not None  # this op is only used mapped
+    batch = StoredBatch(tuple(_store(folder, index, index.batches()[key])))
+    folder.store.write(folder.batch_record(index.fingerprint, key), batch.to_json())
+
+
+@op(
+    ins={"stored": In(Nothing)},
+    out=Out(FrameFiles),
+    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+    description="Publishes the stored frames once all of them are there.",
+)
+def collect_frames(
+    context: OpExecutionContext, storage: ImageStorage, index: FrameIndex
+) -> Output[FrameFiles]:
+    """Put the frames in their place, remove what an earlier run left there beyond them."""
+    folder = storage.folder(context.partition_key)
+    files = _collect(folder, index)
+    digest = hashlib.sha256("".join(frame.sha256 for frame in files.frames).encode())
+    return Output(
+        files,
+        data_version=DataVersion(digest.hexdigest()),
+        metadata={
+            "frames": len(files.frames),
+            "bytes": sum(frame.size for frame in files.frames),
+            "converted": sum(frame.offset is None for frame in files.frames),
+            "stored at": MetadataValue.url(folder.uri("frames")),
+        },
+    )
+
+
+def _scan(
+    folder: PartitionFolder, raw: RawFile
+) -> tuple[tuple[FrameSpan, ...], tuple[DamagedFrame, ...]]:
+    """Return the whole and the damaged frames of the raw file."""
+    state = folder.store.state(folder.path(raw.path))
+    if state is None or state.version != raw.version:
+        raise _raw_changed(folder, raw)
+    with folder.store.open(folder.path(raw.path)) as file:
+        pieces = list(bundle.find_frames(file))
+    frames = tuple(piece for piece in pieces if isinstance(piece, FrameSpan))
+    damaged = tuple(piece for piece in pieces if isinstance(piece, DamagedFrame))
+    return frames, damaged
+
+
+def _store(folder: PartitionFolder, index: FrameIndex, positions: range) -> Iterator[StoredFrame]:
+    """Store the frames at these positions; yield what was stored."""
+    spans = [index.frames[i] for i in positions]
+    raw = index.raw
+    pieces = folder.store.read_spans(
+        folder.path(raw.path), [(span.offset, span.length) for span in spans], raw.version
+    )
+    pending: dict[str, bytes] = {}
+    pending_bytes = 0
+    try:
+        for position, span, data in zip(positions, spans, pieces, strict=True):
+            encoded, layout = _as_gif(span, data, raw)
+            yield StoredFrame(
+                offset=span.offset if encoded == data else None,
+                size=len(encoded),
+                sha256=hashlib.sha256(encoded).hexdigest(),
+                layout=layout,
+            )
+            pending[f"{index.folder}/{index.name(position)}.gif"] = encoded
+            pending_bytes += len(encoded)
+            if pending_bytes >= BLOCK_BYTES:
+                folder.store.write_many(pending)
+                pending, pending_bytes = {}, 0
+    except (FileChanged, FileNotFoundError):
+        raise _raw_changed(folder, raw) from None
+    folder.store.write_many(pending)
+
+
+def _as_gif(span: FrameSpan, data: bytes, raw: RawFile) -> tuple[bytes, gif.GifLayout]:
+    """Return the frame as a GIF with its layout; its pixels can be decoded."""
+    try:
+        encoded = to_gif(data)
+        layout = gif.parse(encoded)
+        gif.check_pixels(encoded, layout)
+    except ImageError as error:
+        raise Failure(
+            f"frame {span.number} at byte {span.offset:,} of {raw.path} is damaged: "
+            f"{error.problem}",
+            metadata={"frame": span.number, "offset": span.offset},
+            allow_retries=False,
+        ) from None
+    return encoded, layout
+
+
+def _collect(folder: PartitionFolder, index: FrameIndex) -> FrameFiles:
+    """Publish the frames and return the record of all of them."""
+    keys = [folder.batch_record(index.fingerprint, key) for key in index.batches()]
+    try:
+        batches = [StoredBatch.from_json(data) for data in folder.store.read_many(keys)]
+        folder.publish_frames(index.fingerprint, index.folder, index.file_names())
+    except FileNotFoundError:
+        done = folder.load("frame_files", FrameFiles)
+        if done and done.fingerprint == index.fingerprint:
+            return done  # this step is run again: its worker was lost after the work was done
+        raise Failure(
+            "frames of this run are gone: a newer run of the same file has taken its place, or "
+            "the storage was changed. Materialize frames again if this one is wanted",
+            allow_retries=False,
+        ) from None
+    files = FrameFiles(
+        raw=index.raw,
+        fingerprint=index.fingerprint,
+        names=tuple(index.file_names()),
+        frames=tuple(frame for batch in batches for frame in batch.frames),
+    )
+    # The IO manager would do it, but what the mapped steps left can only go once this is stored.
+    folder.save("frame_files", files)
+    folder.end_frames(index.fingerprint)
+    return files
+
+
+def _raw_changed(folder: PartitionFolder, raw: RawFile) -> Failure:
+    return Failure(
+        f"{folder.uri(raw.path)} is not the file that this run is about: it was removed or "
+        "replaced, perhaps by another run of the same file. Materialize raw_data_file again",
+        allow_retries=False,
+    )
+
+
+@config_mapping
+def _frames_config(config: FramesConfig) -> dict[str, Any]:
+    """Let users give the config as that of `frames`, without knowing the ops inside."""
+    return {"find_frames": {"config": config.model_dump(mode="json")}}
+
+
+@graph(
+    config=_frames_config,
+    out={"frames": GraphOut("Where the frames are."), "frame_files": GraphOut("The stored frames.")},
+)
+def frames(raw_data_file: RawFile) -> dict[str, Any]:
+    """Find the frames, store each of them, publish them."""
+    index, batches = find_frames(raw_data_file)
+    stored = batches.map(lambda batch: store_frames(batch=batch, index=index))
+    return {"frames": index, "frame_files": collect_frames(index=index, stored=stored.collect())}
+
+
+frames_and_files = AssetsDefinition.from_graph(
+    frames,
+    internal_asset_deps={
+        "frames": {AssetKey("raw_data_file")},
+        "frame_files": {AssetKey("frames")},
+    },
+    partitions_def=upstream_files,
+    group_name=GROUP,
+    descriptions_by_output_name={
+        "frames": "Where each frame is in the raw file: offset, length and format.",
+        "frame_files": "Each frame as a GIF file of its own.",
+    },
+    owners_by_output_name={"frames": OWNERS, "frame_files": OWNERS},
+    tags_by_output_name={
+        "frames": {f"{KIND_PREFIX}json": ""},
+        "frame_files": {f"{KIND_PREFIX}gif": "", f"{KIND_PREFIX}dask": ""},
+    },
+)

@@ -1,0 +1,33 @@
+"""One partition per upstream file."""
+
+from __future__ import annotations
+
+from dagster import DagsterInstance, DagsterRun, DynamicPartitionsDefinition
+from dagster._core.definitions.partitions.context import PartitionLoadingContext
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+
+from imagetl_assets.names import InvalidName, check_partition_key
+
+DEFAULT_FILE = "all-images.img"
+
+
+class UpstreamFilePartitions(DynamicPartitionsDefinition):
+    """Upstream files by name. Any file name may be run; a run makes its own known to Dagster."""
+
+    def validate_partition_key(self, partition_key: str, context: PartitionLoadingContext) -> None:
+        """Raise InvalidName unless the key is a file name; it need not be known yet."""
+        check_partition_key(partition_key)
+
+
+upstream_files = UpstreamFilePartitions(name="upstream_files")
+
+
+def register_partition(instance: DagsterInstance, run: DagsterRun) -> None:
+    """Add the run's partition key to Dagster's list, if it can be one and is not there."""
+    key = run.tags.get(PARTITION_NAME_TAG)
+    if key is None or instance.has_dynamic_partition("upstream_files", key):
+        return
+    try:
+        instance.add_dynamic_partitions("upstream_files", [check_partition_key(key)])
+    except InvalidName:
+        pass  # the first step fails with the reason

@@ -1,0 +1,234 @@
+"""What assets hand to each other: where the bytes are and what is known of them, never the bytes.
+
+Each record is a small JSON file beside the results. JSON, because whoever can write to the storage
+must not be able to run code in the pipeline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
+from imagetl_assets.images.gif import GifLayout
+
+_FORMAT = 1
+
+
+class RecordError(ValueError):
+    """A stored record that cannot be read; the message says why."""
+
+
+class Record:
+    """Base of all records: turns a dataclass into JSON and back."""
+
+    def to_json(self) -> bytes:
+        """Return the record as UTF-8 JSON."""
+        values = {"record": type(self).__name__, "format": _FORMAT, **self._values()}
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Any:
+        """Return the record that `to_json` gave. Raises RecordError for anything else."""
+        try:
+            values = json.loads(data)
+            kind, number = values.pop("record"), values.pop("format")
+            if (kind, number) != (cls.__name__, _FORMAT):
+                raise ValueError(f"it holds {kind} in format {number}")
+            return cls._build(values)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RecordError(f"no readable {cls.__name__} record: {error}") from error
+
+    def _values(self) -> dict[str, Any]:
+        return asdict(self)  # type: ignore[call-overload, no-any-return]
+
+    @classmethod
+    def _build(cls, values: dict[str, Any]) -> Any:
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class RawFile(Record):
+    """The upstream file as it was stored.
+
+    Attributes:
+        path: in the partition's folder.
+        size: in bytes.
+        sha256: of the content, in hex.
+        version: of the stored file, see `storage.FileState`.
+        source: the URL it came from, without credentials.
+        source_id: a hash of the whole URL, to tell whether two downloads had the same source.
+        etag: the upstream's, or None.
+        last_modified: the upstream's, or None.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    version: str
+    source: str
+    source_id: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True)
+class FrameIndex(Record):
+    """Where the frames are in the raw file.
+
+    Attributes:
+        raw: the raw file as it was when it was searched.
+        frames: the frames in order.
+        damaged: pieces that were left out.
+        per_step: how many frames one mapped step stores.
+        folder: where they are stored until all are there, in the partition's folder.
+    """
+
+    raw: RawFile
+    frames: tuple[FrameSpan, ...]
+    damaged: tuple[DamagedFrame, ...]
+    per_step: int
+    folder: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tell frames of different bytes apart: two indexes with one fingerprint give the same."""
+        spans = [(span.offset, span.length, span.format) for span in self.frames]
+        return hashlib.sha256(json.dumps([self.raw.sha256, spans]).encode()).hexdigest()[:16]
+
+    def name(self, position: int) -> str:
+        """Return the name of the frame at this position, zero-padded so that names sort."""
+        return f"frame_{position:0{self._digits}d}"
+
+    def file_names(self) -> list[str]:
+        """Return the names of all frame files, in order."""
+        return [f"{self.name(i)}.gif" for i in range(len(self.frames))]
+
+    def batches(self) -> dict[str, range]:
+        """Return the positions of the frames that each mapped step stores, by its mapping key."""
+        total = len(self.frames)
+        starts = range(0, total, self.per_step)
+        parts = [range(start, min(start + self.per_step, total)) for start in starts]
+        return {self._mapping_key(part): part for part in parts}
+
+    @property
+    def _digits(self) -> int:
+        return max(2, len(str(len(self.frames))))
+
+    def _mapping_key(self, part: range) -> str:
+        if self.per_step == 1:
+            return self.name(part[0])
+        return f"frames_{part[0]:0{self._digits}d}_{part[-1]:0{self._digits}d}"
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "raw": asdict(self.raw),
+            "frames": [[s.number, s.offset, s.length, s.format] for s in self.frames],
+            "damaged": [[d.number, d.offset, d.length, d.problem] for d in self.damaged],
+            "per_step": self.per_step,
+            "folder": self.folder,
+        }
+
+    @classmethod
+    def _build(cls, values: dict[str, Any]) -> FrameIndex:
+        return cls(
+            raw=RawFile(**values["raw"]),
+            frames=tuple(FrameSpan(*row) for row in values["frames"]),
+            damaged=tuple(DamagedFrame(*row) for row in values["damaged"]),
+            per_step=values["per_step"],
+            folder=values["folder"],
+        )
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A frame as it was stored: a GIF, its size, hash and layout.
+
+    `offset` is where the same bytes are in the raw file, or None if the frame was converted.
+    """
+
+    offset: int | None
+    size: int
+    sha256: str
+    layout: GifLayout
+
+    def to_row(self) -> list[Any]:
+        """Return the frame as a JSON list."""
+        return [self.offset, self.size, self.sha256, self.layout.to_json()]
+
+    @staticmethod
+    def from_row(row: list[Any]) -> StoredFrame:
+        """Return the frame that `to_row` gave."""
+        offset, size, sha256, layout = row
+        return StoredFrame(offset, size, sha256, GifLayout.from_json(layout))
+
+
+@dataclass(frozen=True)
+class StoredBatch(Record):
+    """What one mapped step has stored."""
+
+    frames: tuple[StoredFrame, ...]
+
+    def _values(self) -> dict[str, Any]:
+        return {"frames": [frame.to_row() for frame in self.frames]}
+
+    @classmethod
+    def _build(cls, values: dict[str, Any]) -> StoredBatch:
+        return cls(tuple(StoredFrame.from_row(row) for row in values["frames"]))
+
+
+@dataclass(frozen=True)
+class FrameFiles(Record):
+    """All stored frames of a bundle, in order, and the raw file that they came from.
+
+    Attributes:
+        fingerprint: of the index that they were stored by.
+        names: of the files in the partition's frames folder.
+    """
+
+    raw: RawFile
+    fingerprint: str
+    names: tuple[str, ...]
+    frames: tuple[StoredFrame, ...]
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "raw": asdict(self.raw),
+            "fingerprint": self.fingerprint,
+            "names": list(self.names),
+            "frames": [frame.to_row() for frame in self.frames],
+        }
+
+    @classmethod
+    def _build(cls, values: dict[str, Any]) -> FrameFiles:
+        return cls(
+            raw=RawFile(**values["raw"]),
+            fingerprint=values["fingerprint"],
+            names=tuple(values["names"]),
+            frames=tuple(StoredFrame.from_row(row) for row in values["frames"]),
+        )
+
+
+@dataclass(frozen=True)
+class Clip(Record):
+    """The animation: where it is in the partition's folder, and what it is."""
+
+    path: str
+    size: int
+    sha256: str
+    frames: int
+    width: int
+    height: int
+
+
+RECORD_TYPES: Mapping[str, type[Record]] = {
+    "raw_data_file": RawFile,
+    "frames": FrameIndex,
+    "frame_files": FrameFiles,
+    "clip_gif": Clip,
+}
+"""The record of each asset."""

@@ -1,0 +1,115 @@
+"""What the pipeline needs of a place to store files in, be it a folder or a bucket."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import BinaryIO, TypeVar
+
+T = TypeVar("T")
+
+# Frames are read and written in blocks of about this many bytes: few requests, little memory.
+BLOCK_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Size in bytes and a version that changes whenever the file is replaced."""
+
+    size: int
+    version: str
+
+
+def in_blocks(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Group items, in order, so that each group but those of a single item is within a block."""
+    block: list[T] = []
+    total = 0
+    for item in items:
+        if block and total + size(item) > BLOCK_BYTES:
+            yield block
+            block, total = [], 0
+        block.append(item)
+        total += size(item)
+    if block:
+        yield block
+
+
+class FileChanged(Exception):
+    """A file was replaced while it was in use, so what is known of its content no longer holds."""
+
+
+class Store(ABC):
+    """Files under one root. A key is a relative path with '/' between its parts.
+
+    Every write is atomic: a reader sees the whole of the old content or the whole of the new.
+    Methods raise FileNotFoundError where a file that they need is missing.
+    """
+
+    root: str
+    """The absolute path or URL of the root, without credentials."""
+
+    renames_folders: bool
+    """Whether moving a folder costs nothing, as on a disk, or a copy of each file in it."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Return what tells this root from another of the same name, creating it if need be."""
+
+    @abstractmethod
+    def uri(self, key: str) -> str:
+        """Return the URI of a file, for people and other programs."""
+
+    @abstractmethod
+    def state(self, key: str) -> FileState | None:
+        """Return the state of a file, or None if there is none."""
+
+    @abstractmethod
+    def open(self, key: str) -> BinaryIO:
+        """Open a file for reading from any position."""
+
+    @abstractmethod
+    def create(self, key: str) -> AbstractContextManager[BinaryIO]:
+        """Open a new file for writing; it replaces `key` when the block ends without an error."""
+
+    @abstractmethod
+    def read_spans(
+        self, key: str, spans: Sequence[tuple[int, int]], version: str
+    ) -> Iterator[bytes]:
+        """Yield the bytes of each (offset, length), in order, holding about `BLOCK_BYTES`.
+
+        Raises:
+            FileChanged: the file is not, or no longer, the one with this version.
+        """
+
+    @abstractmethod
+    def read_many(self, keys: Sequence[str]) -> Iterator[bytes]:
+        """Yield the content of each of these small files, in order."""
+
+    @abstractmethod
+    def write_many(self, files: Mapping[str, bytes]) -> None:
+        """Write these small files."""
+
+    @abstractmethod
+    def publish(self, written: str, folder: str, names: Sequence[str]) -> None:
+        """Make `folder` hold the files `names` of the folder `written`, and nothing else.
+
+        The two may be the same. If `written` is gone but the files are there, it was done before.
+        """
+
+    @abstractmethod
+    def delete_folder(self, folder: str) -> None:
+        """Delete a folder and all that is in it, if it is there."""
+
+    @abstractmethod
+    def list_folders(self, parent: str) -> list[str]:
+        """Return the names of the folders in `parent`."""
+
+    def read(self, key: str) -> bytes:
+        """Return the content of a small file."""
+        return next(iter(self.read_many([key])))
+
+    def write(self, key: str, data: bytes) -> None:
+        """Write a small file."""
+        self.write_many({key: data})

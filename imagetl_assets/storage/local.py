@@ -1,0 +1,114 @@
+"""A folder as a store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from imagetl_assets.names import RESERVED_FOLDER
+from imagetl_assets.storage.base import FileChanged, FileState, Store
+
+
+class LocalStore(Store):
+    """Files in a folder. New content is written beside its place and renamed."""
+
+    renames_folders = True
+
+    def __init__(self, root: str) -> None:
+        self._path = Path(root).absolute()
+        self.root = str(self._path)
+
+    def identity(self) -> str:
+        """Return the id in a file that the first user of the folder leaves there."""
+        path = self._path / RESERVED_FOLDER / "id"
+        with suppress(FileNotFoundError):
+            return path.read_text()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        mine = path.with_name(f"id.{uuid.uuid4()}")
+        mine.write_text(str(uuid.uuid4()))
+        try:
+            # Unlike a rename, a link never replaces the id that another process has just left.
+            os.link(mine, path)
+        except FileExistsError:
+            pass
+        finally:
+            mine.unlink()
+        return path.read_text()
+
+    def uri(self, key: str) -> str:
+        return (self._path / key).as_uri()
+
+    def state(self, key: str) -> FileState | None:
+        try:
+            return _state((self._path / key).stat())
+        except FileNotFoundError:
+            return None
+
+    def open(self, key: str) -> BinaryIO:
+        return (self._path / key).open("rb")
+
+    @contextmanager
+    def create(self, key: str) -> Iterator[BinaryIO]:
+        path = self._path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        try:
+            with temporary.open("xb") as file:
+                yield file
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def read_spans(
+        self, key: str, spans: Sequence[tuple[int, int]], version: str
+    ) -> Iterator[bytes]:
+        with self.open(key) as file:
+            if _state(os.fstat(file.fileno())).version != version:
+                raise FileChanged(self.uri(key))
+            for offset, length in spans:
+                file.seek(offset)
+                yield file.read(length)
+
+    def read_many(self, keys: Sequence[str]) -> Iterator[bytes]:
+        for key in keys:
+            yield (self._path / key).read_bytes()
+
+    def write_many(self, files: Mapping[str, bytes]) -> None:
+        for key, data in files.items():
+            with self.create(key) as file:
+                file.write(data)
+
+    def publish(self, written: str, folder: str, names: Sequence[str]) -> None:
+        """Put the one folder in the place of the other."""
+        new, place = self._path / written, self._path / folder
+        if not new.exists():
+            for name in names:
+                (place / name).stat()
+            return
+        for path in set(new.iterdir()) - {new / name for name in names}:
+            path.unlink()
+        old = new.with_name(f"{new.name}.old")
+        with suppress(FileNotFoundError):
+            place.rename(old)
+        new.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def delete_folder(self, folder: str) -> None:
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self._path / folder)
+
+    def list_folders(self, parent: str) -> list[str]:
+        with suppress(FileNotFoundError):
+            return [path.name for path in (self._path / parent).iterdir() if path.is_dir()]
+        return []
+
+
+def _state(stat: os.stat_result) -> FileState:
+    return FileState(stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}")
+

@@ -1,0 +1,166 @@
+"""The storage as a Dagster resource, and the layout of a partition's folder in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeVar
+
+from dagster import ConfigurableResource, DagsterInstance, DagsterRun, Failure, InitResourceContext
+from pydantic import Field, PrivateAttr
+
+from imagetl_assets.names import FRAMES_FOLDER, RESERVED_FOLDER, InvalidName, check_partition_key
+from imagetl_assets.partitions import register_partition
+from imagetl_assets.records import Record
+from imagetl_assets.storage.base import Store
+from imagetl_assets.storage.local import LocalStore
+from imagetl_assets.storage.remote import RemoteStore
+
+ROOT_TAG = "imagetl/storage"
+ID_TAG = "imagetl/storage_id"
+
+R = TypeVar("R", bound=Record)
+
+
+@lru_cache(maxsize=8)
+def open_store(root: str) -> Store:
+    """Return the store at `root`: a folder, or an fsspec URL such as ``s3://bucket/prefix``."""
+    if root.startswith("file://"):
+        from urllib.parse import unquote, urlsplit
+
+        return LocalStore(unquote(urlsplit(root).path))
+    return RemoteStore(root) if "://" in root else LocalStore(root)
+
+
+class PartitionFolder:
+    """The files of one partition; all paths are relative to the storage root."""
+
+    def __init__(self, store: Store, partition_key: str) -> None:
+        self.store = store
+        self._key = check_partition_key(partition_key)
+        self.frames = self.path(FRAMES_FOLDER)
+        self._work = self.path(f"{RESERVED_FOLDER}/work")
+        self._owner = self.path(f"{RESERVED_FOLDER}/frames_owner")
+
+    def path(self, name: str) -> str:
+        """Return the path of a file that has this name in the partition's folder."""
+        return f"{self._key}/{name}"
+
+    def uri(self, name: str) -> str:
+        """Return the URI of a file that has this name in the partition's folder."""
+        return self.store.uri(self.path(name))
+
+    def load(self, asset: str, kind: type[R]) -> R | None:
+        """Return the record of an asset, or None. Raises RecordError if it cannot be read."""
+        try:
+            data = self.store.read(self._record(asset))
+        except FileNotFoundError:
+            return None
+        record: R = kind.from_json(data)
+        return record
+
+    def save(self, asset: str, record: Record) -> None:
+        """Store the record of an asset."""
+        self.store.write(self._record(asset), record.to_json())
+
+    def batch_record(self, fingerprint: str, mapping_key: str) -> str:
+        """Return the path of what a mapped step tells the step that collects."""
+        return f"{self._work}/{fingerprint}/{mapping_key}.json"
+
+    def begin_frames(self, fingerprint: str) -> str:
+        """Return the folder to store frames in: that of all frames if it spoils nothing, else aside.
+
+        `fingerprint` tells frames of other bytes apart. What runs of other frames have left aside
+        is removed: of two runs of one file at the same time, the newer wins.
+        """
+        for leftover in set(self.store.list_folders(self._work)) - {fingerprint}:
+            self.store.delete_folder(f"{self._work}/{leftover}")
+        staging = f"{self._work}/{fingerprint}/{FRAMES_FOLDER}"
+        if self.store.renames_folders:
+            return staging
+        owner = self._frames_owner()
+        if owner is None:
+            self.store.write(self._owner, fingerprint.encode())
+        return self.frames if owner in (None, fingerprint) else staging
+
+    def publish_frames(self, fingerprint: str, written: str, names: Sequence[str]) -> None:
+        """Make the folder of all frames hold those of `written`, and nothing else."""
+        if written != self.frames and not self.store.renames_folders:
+            self.store.write(self._owner, fingerprint.encode())
+        self.store.publish(written, self.frames, names)
+
+    def end_frames(self, fingerprint: str) -> None:
+        """Remove what the steps of a run have left for each other."""
+        self.store.delete_folder(f"{self._work}/{fingerprint}")
+
+    def _frames_owner(self) -> str | None:
+        """Return the fingerprint of the frames that are, or may be, in the folder of all frames."""
+        try:
+            return self.store.read(self._owner).decode()
+        except FileNotFoundError:
+            return None
+
+    def _record(self, asset: str) -> str:
+        return self.path(f"{RESERVED_FOLDER}/{asset}.json")
+
+
+class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]
+    """Where results are kept.
+
+    Example:
+        >>> ImageStorage(root="s3://bucket/images")  # doctest: +SKIP
+    """
+
+    root: str = Field(description="A folder, or an fsspec URL such as s3://bucket/prefix.")
+
+    _run: DagsterRun | None = PrivateAttr(default=None)
+    _instance: DagsterInstance | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: InitResourceContext) -> None:
+        """Learn which run this is and make its partition known, as Dagster will look it up."""
+        self._run, self._instance = context.run, context.instance
+        if self._run and self._instance:
+            register_partition(self._instance, self._run)
+
+    def folder(self, partition_key: str) -> PartitionFolder:
+        """Return the folder of a partition.
+
+        Raises:
+            Failure: the key cannot be a folder's name, or this process would write elsewhere than
+                the others that work on the run.
+        """
+        store = open_store(self.root)
+        try:
+            folder = PartitionFolder(store, partition_key)
+        except InvalidName as error:
+            raise Failure(str(error), allow_retries=False) from None
+        if self._run and self._instance:
+            _agree_on_root(store.root, store.identity(), self._run.run_id, self._instance)
+        return folder
+
+
+@lru_cache(maxsize=64)
+def _agree_on_root(root: str, identity: str, run_id: str, instance: DagsterInstance) -> None:
+    """Compare this process's storage with the run's, which the run's tags carry.
+
+    The job's definition tells the root; the first step adds what is not told yet.
+    """
+    mine = {ROOT_TAG: root, ID_TAG: identity}
+    run = instance.get_run_by_id(run_id)
+    tags = run.tags if run else {}
+    if missing := {key: value for key, value in mine.items() if value and key not in tags}:
+        instance.add_run_tags(run_id, missing)
+    agreed = tags.get(ROOT_TAG, root)
+    if agreed != root:
+        raise Failure(
+            f"this worker would write to {root}, but the run writes to {agreed}: "
+            "set IMAGETL_STORAGE to the same place for the run and all of its workers",
+            allow_retries=False,
+        )
+    if tags.get(ID_TAG, identity) != identity:
+        raise Failure(
+            f"this worker's folder {root} is not the folder {agreed} that the run writes to, only "
+            "its namesake on another disk: share it between the hosts, or set IMAGETL_STORAGE to a "
+            "bucket",
+            allow_retries=False,
+        )

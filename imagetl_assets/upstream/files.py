@@ -1,0 +1,65 @@
+"""Upstream files in a folder, or wherever fsspec can reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from imagetl_assets.redact import redact_url
+from imagetl_assets.storage.base import FileState
+from imagetl_assets.storage.remote import file_state
+from imagetl_assets.upstream.base import BLOCK_BYTES, Known, UpstreamFile
+from imagetl_assets.upstream.errors import PermanentError, TransientError, UpstreamError
+
+
+_READ_AHEAD = 8 * 1024 * 1024
+
+
+@contextmanager
+def open_file(url: str, known: Known) -> Iterator[UpstreamFile | None]:
+    """Open the file at a path or fsspec URL, or yield None if it is still the known one.
+
+    Raises:
+        UpstreamError: see there.
+    """
+    shown = redact_url(url)
+    opened = _open(url, known, shown)
+    if opened is None:
+        yield None
+        return
+    file, state = opened
+    with file:
+        yield UpstreamFile(_blocks(file, shown), state.size, state.version, None)
+
+
+def _open(url: str, known: Known, shown: str) -> tuple[Any, FileState] | None:
+    try:
+        from fsspec.core import url_to_fs
+
+        fs, path = url_to_fs(url, use_listings_cache=False)
+        info = fs.info(path)
+        if info["type"] != "file":
+            raise PermanentError(f"{shown} is not a file")
+        state = file_state(info)
+        if known.etag == state.version:
+            return None
+        return fs.open(path, "rb", block_size=_READ_AHEAD, cache_type="readahead"), state
+    except UpstreamError:
+        raise
+    except FileNotFoundError:
+        raise PermanentError(f"{shown} does not exist") from None
+    except PermissionError:
+        raise PermanentError(f"{shown} may not be read") from None
+    except (ImportError, ValueError) as error:
+        raise PermanentError(f"{shown} cannot be read here: {redact_url(str(error))}") from None
+    except Exception as error:  # each file system has its own words for a lost connection
+        raise TransientError(f"{shown} cannot be reached: {type(error).__name__}") from None
+
+
+def _blocks(file: Any, shown: str) -> Iterator[bytes]:
+    try:
+        while block := file.read(BLOCK_BYTES):
+            yield block
+    except OSError as error:
+        raise TransientError(f"{shown} cannot be read: {error.strerror or 'input/output'}") from None

@@ -1,0 +1,118 @@
+"""Upstream files at http(s) URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests import exceptions
+
+from imagetl_assets.redact import redact_url
+from imagetl_assets.upstream.base import BLOCK_BYTES, Known, Timeouts, UpstreamFile
+from imagetl_assets.upstream.errors import PermanentError, TransientError
+
+_RETRY_STATUS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_TRANSIENT = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError)
+
+
+class _Session(requests.Session):
+    """Follows redirects within http and https, but not from https back to http."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target: str | None = super().get_redirect_target(resp)
+        if target is not None:
+            old = urlsplit(resp.url).scheme
+            new = urlsplit(urljoin(resp.url, target)).scheme
+            if new != old and (old, new) != ("http", "https"):
+                raise PermanentError(f"{redact_url(resp.url)} redirects from {old} to {new}")
+        return target
+
+
+@contextmanager
+def open_http(url: str, known: Known, timeouts: Timeouts) -> Iterator[UpstreamFile | None]:
+    """Open the file at `url`, or yield None if it is still the known one (status 304).
+
+    Raises:
+        UpstreamError: see there. The requests library's own errors are not chained to it, as they
+            quote the URL with all that is in it.
+    """
+    shown = redact_url(url)
+    # As it is: a body that was compressed on the way has another length and, in time, other bytes.
+    headers = {"Accept-Encoding": "identity"}
+    if known.etag:
+        headers["If-None-Match"] = known.etag
+    if known.last_modified:
+        headers["If-Modified-Since"] = known.last_modified
+    with _Session() as session:
+        try:
+            response = session.get(
+                url, headers=headers, stream=True, timeout=(timeouts.connect, timeouts.read)
+            )
+        except _TRANSIENT as error:
+            raise TransientError(f"cannot reach {shown}: {_reason(error)}") from None
+        except exceptions.TooManyRedirects:
+            raise PermanentError(f"{shown} redirects without end") from None
+        except (exceptions.RequestException, ValueError):
+            raise PermanentError(f"{shown} is not a usable http(s) URL") from None
+        with response:
+            if response.status_code == HTTPStatus.NOT_MODIFIED:
+                yield None
+                return
+            _check_status(response, shown)
+            size = None if "Content-Encoding" in response.headers else _length(response)
+            yield UpstreamFile(
+                blocks=_blocks(response, shown, size),
+                size=size,
+                etag=response.headers.get("ETag"),
+                last_modified=response.headers.get("Last-Modified"),
+            )
+
+
+def _check_status(response: requests.Response, shown: str) -> None:
+    status = response.status_code
+    if 200 <= status < 300:
+        return
+    problem = f"{shown} answers with status {status} {response.reason or ''}".rstrip()
+    if status in _RETRY_STATUS or status >= 500:
+        raise TransientError(problem)
+    raise PermanentError(problem)
+
+
+def _length(response: requests.Response) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
+
+
+def _blocks(response: requests.Response, shown: str, size: int | None) -> Iterator[bytes]:
+    received = 0
+    try:
+        for block in response.iter_content(BLOCK_BYTES):
+            received += len(block)
+            yield block
+    except _TRANSIENT as error:
+        of = "" if size is None else f" of {size:,}"
+        raise TransientError(
+            f"{shown} ended after {received:,}{of} bytes: {_reason(error)}"
+        ) from None
+    except exceptions.RequestException:
+        raise PermanentError(f"{shown} sends a body that cannot be decoded") from None
+
+
+def _reason(error: BaseException) -> str:
+    """Say what went wrong in the operating system's words, which hold no URL."""
+    if isinstance(error, exceptions.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, exceptions.Timeout):
+        return "no answer in time"
+    cause: Any = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+        if "timed out" in str(cause) and isinstance(cause, TimeoutError):
+            return "no answer in time"
+        cause = cause.__cause__ or cause.__context__
+    return "the connection was lost"
