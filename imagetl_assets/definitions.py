@@ -1,22 +1,42 @@
 """All of the project, put together for Dagster."""
 
 import os
+import warnings
 
-from dagster import Definitions, in_process_executor
+from dagster import BetaWarning, Definitions, ExecutorDefinition, Field
 
 from imagetl_assets.assets import clip_gif, frames_and_files, raw_data_file
 from imagetl_assets.automation import image_etl
+from imagetl_assets.dask_executor import dask_executor
+from imagetl_assets.dask_executor.config import CONFIG_SCHEMA
 from imagetl_assets.io_manager import RecordIOManager
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.upstream import UpstreamFiles
 from imagetl_assets.upstream.resource import DEFAULT_UPSTREAM
+
+# Data versions are a beta feature of Dagster, which would say so four times a run.
+warnings.filterwarnings("ignore", category=BetaWarning, module=r"imagetl_assets\.")
+
+
+def _executor() -> ExecutorDefinition:
+    """Return the Dask executor; its cluster is `DASK_SCHEDULER_ADDRESS` where that is set."""
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if not address:
+        return dask_executor
+    cluster = Field(
+        CONFIG_SCHEMA["cluster"].config_type, default_value={"existing": {"address": address}}
+    )
+    return dask_executor.configured(
+        lambda config: config, name="dask", config_schema={**CONFIG_SCHEMA, "cluster": cluster}
+    )
+
 
 storage = ImageStorage(root=os.environ.get("IMAGETL_STORAGE", "storage"))
 
 defs = Definitions(
     assets=[raw_data_file, frames_and_files, clip_gif],
     jobs=[image_etl],
-    executor=in_process_executor,
+    executor=_executor(),
     resources={
         "io_manager": RecordIOManager(storage=storage),
         "storage": storage,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from dagster import DagsterInstance, DagsterRun, DynamicPartitionsDefinition
 from dagster._core.definitions.partitions.context import PartitionLoadingContext
 from dagster._core.storage.tags import PARTITION_NAME_TAG
@@ -27,7 +29,5 @@ def register_partition(instance: DagsterInstance, run: DagsterRun) -> None:
     key = run.tags.get(PARTITION_NAME_TAG)
     if key is None or instance.has_dynamic_partition("upstream_files", key):
         return
-    try:
+    with suppress(InvalidName):  # the first step fails with the reason
         instance.add_dynamic_partitions("upstream_files", [check_partition_key(key)])
-    except InvalidName:
-        pass  # the first step fails with the reason

@@ -258,7 +258,10 @@ def _frames_config(config: FramesConfig) -> dict[str, Any]:
 
 @graph(
     config=_frames_config,
-    out={"frames": GraphOut("Where the frames are."), "frame_files": GraphOut("The stored frames.")},
+    out={
+        "frames": GraphOut("Where the frames are."),
+        "frame_files": GraphOut("The stored frames."),
+    },
 )
 def frames(raw_data_file: RawFile) -> dict[str, Any]:
     """Find the frames, store each of them, publish them."""

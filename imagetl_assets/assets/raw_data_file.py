@@ -163,9 +163,7 @@ def _obtain(
     )
 
 
-def _copy(
-    file: UpstreamFile, out: BinaryIO, max_bytes: int | None, shown: str
-) -> tuple[int, str]:
+def _copy(file: UpstreamFile, out: BinaryIO, max_bytes: int | None, shown: str) -> tuple[int, str]:
     """Stream `file` to `out`; return its size and sha256.
 
     Raises:

@@ -111,4 +111,3 @@ class LocalStore(Store):
 
 def _state(stat: os.stat_result) -> FileState:
     return FileState(stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}")
-

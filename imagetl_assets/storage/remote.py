@@ -37,9 +37,7 @@ class RemoteStore(Store):
             return None
 
     def open(self, key: str) -> BinaryIO:
-        file = self._fs.open(
-            self._full(key), "rb", block_size=BLOCK_BYTES, cache_type="readahead"
-        )
+        file = self._fs.open(self._full(key), "rb", block_size=BLOCK_BYTES, cache_type="readahead")
         return cast(BinaryIO, file)
 
     @contextmanager
@@ -91,7 +89,9 @@ class RemoteStore(Store):
 
     def list_folders(self, parent: str) -> list[str]:
         entries = self._list(self._full(parent))
-        return [entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory"]
+        return [
+            entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory"
+        ]
 
     def _full(self, key: str) -> str:
         return f"{self._prefix}/{key}"

@@ -68,7 +68,7 @@ class PartitionFolder:
         return f"{self._work}/{fingerprint}/{mapping_key}.json"
 
     def begin_frames(self, fingerprint: str) -> str:
-        """Return the folder to store frames in: that of all frames if it spoils nothing, else aside.
+        """Return where to store frames: where they belong if that spoils nothing, else aside.
 
         `fingerprint` tells frames of other bytes apart. What runs of other frames have left aside
         is removed: of two runs of one file at the same time, the newer wins.

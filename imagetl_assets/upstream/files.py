@@ -12,7 +12,6 @@ from imagetl_assets.storage.remote import file_state
 from imagetl_assets.upstream.base import BLOCK_BYTES, Known, UpstreamFile
 from imagetl_assets.upstream.errors import PermanentError, TransientError, UpstreamError
 
-
 _READ_AHEAD = 8 * 1024 * 1024
 
 
@@ -62,4 +61,6 @@ def _blocks(file: Any, shown: str) -> Iterator[bytes]:
         while block := file.read(BLOCK_BYTES):
             yield block
     except OSError as error:
-        raise TransientError(f"{shown} cannot be read: {error.strerror or 'input/output'}") from None
+        raise TransientError(
+            f"{shown} cannot be read: {error.strerror or 'input/output'}"
+        ) from None
