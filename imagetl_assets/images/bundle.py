@@ -55,6 +55,9 @@ def find_frames(
         file: any seekable binary file; it is read forwards in ranges of about `block_size` bytes,
             and again only where images are larger than half of that. Memory is that of two blocks.
         block_size: in bytes.
+
+    Raises:
+        OSError: the file cannot be read. What is wrong with its images raises nothing.
     """
     window = Window(file, block_size)
     number = overread = 0

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from imagetl_assets.images import gif
 from imagetl_assets.images.errors import ImageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MAX_PIXELS = 64_000_000
 ANIMATION = 32
 """All images of an animation together may have this many times the pixels of one picture."""
 
-_FORMATS = ["GIF", "PNG", "JPEG", "MPO", "BMP", "WEBP", "TIFF"]
+_FORMATS = ["PNG", "JPEG", "MPO", "BMP", "WEBP", "TIFF"]
 
 
 def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Image]:
@@ -26,6 +27,54 @@ def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Im
     Raises:
         ImageError: damaged data, an unknown format, or more pixels than allowed.
     """
+    if data.startswith(gif.SIGNATURES):
+        return _gif_pictures(data, max_pixels)
+    return _other_pictures(data, max_pixels)
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise ImageError if a picture of this size has too many pixels, or too many for a GIF."""
+    if width * height > max_pixels:
+        raise ImageError(f"{width} x {height} pixels are more than the {max_pixels:,} allowed")
+    if max(width, height) > 0xFFFF:
+        raise ImageError(f"{width} x {height} pixels are more than a GIF can hold")
+
+
+def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
+    """Compose the images of a GIF on its screen, which is transparent at first.
+
+    As browsers do it: "restore to background" makes transparent (GIF89a, section 23). Pillow's own
+    composing depends on the first image: it can lose transparency and colours of the others.
+    """
+    from PIL import Image
+
+    layout = gif.parse(data)
+    width, height, _ = gif.screen_size([layout])
+    check_size(width, height, max_pixels)
+    _check_total(width * height * len(layout.images), max_pixels)
+    canvas = Image.new("RGBA", (width, height))
+    for image in layout.images:
+        table, block = gif.ranges(image, data)
+        drawn = gif.pixels(image, table, block)
+        drawn.putpalette(table)
+        if image.transparent >= 0:
+            drawn.info["transparency"] = image.transparent
+        if image.covers(width, height):
+            shown = drawn
+        else:
+            rgba = drawn.convert("RGBA")
+            shown = canvas.copy()
+            shown.paste(rgba, (image.left, image.top), rgba)
+        yield shown
+        if image.disposal == gif.TO_BACKGROUND:
+            canvas = shown.convert("RGBA")
+            canvas.paste((0, 0, 0, 0), (image.left, image.top, *image.corner))
+        elif image.disposal != gif.TO_PREVIOUS:
+            canvas = shown.convert("RGBA")
+
+
+def _other_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
+    """Yield what Pillow makes of the data."""
     from PIL import Image, ImageOps
 
     try:
@@ -35,8 +84,7 @@ def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Im
                 picture.seek(number)
                 check_size(picture.width, picture.height, max_pixels)
                 total += picture.width * picture.height
-                if total > ANIMATION * max_pixels:
-                    raise ImageError(f"an animation of more than {ANIMATION * max_pixels:,} pixels")
+                _check_total(total, max_pixels)
                 picture.load()
                 yield ImageOps.exif_transpose(_eight_bit(picture))
     except ImageError:
@@ -47,12 +95,10 @@ def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Im
         raise ImageError(f"the picture cannot be decoded: {error}") from error
 
 
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise ImageError if a picture of this size has too many pixels, or too many for a GIF."""
-    if width * height > max_pixels:
-        raise ImageError(f"{width} x {height} pixels are more than the {max_pixels:,} allowed")
-    if max(width, height) > 0xFFFF:
-        raise ImageError(f"{width} x {height} pixels are more than a GIF can hold")
+def _check_total(pixels: int, max_pixels: int) -> None:
+    """Raise ImageError if the images of an animation have too many pixels together."""
+    if pixels > ANIMATION * max_pixels:
+        raise ImageError(f"the animation has more than {ANIMATION * max_pixels:,} pixels")
 
 
 def _numbers(picture: PIL.Image.Image) -> range:

@@ -33,7 +33,7 @@ _LOOP = Struct("<3s11sBBHB")
 
 _EXTENSION, _IMAGE_SEPARATOR, _TRAILER = b"!,;"
 _CONTROL_LABEL = 0xF9
-_NO_DISPOSAL, _KEEP, _TO_BACKGROUND, _TO_PREVIOUS = range(4)
+NO_DISPOSAL, KEEP, TO_BACKGROUND, TO_PREVIOUS = range(4)
 
 
 class GifImage(NamedTuple):
@@ -56,6 +56,11 @@ class GifImage(NamedTuple):
     disposal: int
     data_offset: int
     data_length: int
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """The position after the lower right pixel."""
+        return self.left + self.width, self.top + self.height
 
     def covers(self, width: int, height: int) -> bool:
         """Tell whether this image leaves nothing to be seen of what was on the screen before."""
@@ -139,7 +144,7 @@ def walk(window: Window, pos: int, found: Callable[[GifImage], object] | None = 
     at = pos + sum(table)
     window.index(at)
     images = 0
-    transparent, delay, disposal = -1, 0, _NO_DISPOSAL
+    transparent, delay, disposal = -1, 0, NO_DISPOSAL
     while True:
         introducer = window.byte(at)
         if introducer == _EXTENSION:
@@ -172,7 +177,7 @@ def walk(window: Window, pos: int, found: Callable[[GifImage], object] | None = 
                         transparent, delay, disposal, data - pos, at - data,
                     )
                 )  # fmt: skip
-            transparent, delay, disposal = -1, 0, _NO_DISPOSAL
+            transparent, delay, disposal = -1, 0, NO_DISPOSAL
         elif introducer == _TRAILER:
             if not images:
                 raise ImageError("the GIF has no image", at)
@@ -252,7 +257,7 @@ def screen_size(layouts: Iterable[GifLayout], *, deltas: bool = False) -> Screen
     for layout in layouts:
         width, height = max(width, layout.width), max(height, layout.height)
         for image in layout.images:
-            across, down = image.left + image.width, image.top + image.height
+            across, down = image.corner
             width, height = max(width, across), max(height, down)
             right, bottom = min(right, across), min(bottom, down)
             opaque = opaque and image.covers(across, down)
@@ -262,6 +267,8 @@ def screen_size(layouts: Iterable[GifLayout], *, deltas: bool = False) -> Screen
 
 def every_nth(layouts: Iterable[GifLayout], n: int) -> Iterator[GifLayout]:
     """Leave only every n-th image, counted over all layouts; a layout may keep none of its own."""
+    if n < 1:
+        raise ValueError(f"every must be at least 1, not {n}")
     seen = 0
     for layout in layouts:
         kept = layout.images[-seen % n :: n]
@@ -348,8 +355,8 @@ def _disposal(image: GifImage, screen: Screen) -> int:
     image has a transparent index; "restore to previous" is the empty screen for all of them.
     """
     if not screen.clear:
-        return _KEEP
-    return _TO_BACKGROUND if image.transparent >= 0 else _TO_PREVIOUS
+        return KEEP
+    return TO_BACKGROUND if image.transparent >= 0 else TO_PREVIOUS
 
 
 def ranges(image: GifImage, source: bytes | memoryview) -> tuple[bytes, bytes | memoryview]:

@@ -1,8 +1,9 @@
 """A picture as one GIF image: its own colours where 256 will do, else the best palette for it.
 
-Dithering: none. In an animation the dots of a dithered picture change from frame to frame, which
-is seen as flicker, and they make the data about a half larger. The adaptive palette has 255
-colours, so that there is always an index to spare for transparency.
+The adaptive palette is a median cut refined by k-means, made from a sample of the pixels: as good
+as one made from all of them, and several times faster. It has 255 colours, so that an index is
+left for transparency. There is no dithering: from frame to frame its dots change, which is seen as
+flicker, and they compress badly.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import PIL.Image
+
+_SAMPLE = 16_384  # pixels
 
 
 def encode(picture: PIL.Image.Image) -> bytes:
@@ -37,9 +40,13 @@ def encode(picture: PIL.Image.Image) -> bytes:
         table = keys[::-1].copy().view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
         transparent = last if keys[0] == 0 else None
     else:
-        reduced = solid.convert("RGB").quantize(255, Image.Quantize.MEDIANCUT)
-        indices = np.frombuffer(reduced.tobytes(), np.uint8)
-        table = bytes(reduced.getpalette("RGB") or ())[: 3 * 255]
+        visible = pixels[opaque]
+        sample = visible[:: visible.size // _SAMPLE | 1]
+        few = Image.frombytes("RGBA", (sample.size, 1), sample.tobytes()).convert("RGB")
+        best = few.quantize(255, Image.Quantize.MEDIANCUT, kmeans=1)
+        mapped = solid.convert("RGB").quantize(palette=best, dither=Image.Dither.NONE)
+        indices = np.frombuffer(mapped.tobytes(), np.uint8)
+        table = bytes(best.getpalette() or ())[: 3 * 255]
         if not opaque.all():
             transparent = 255
             indices = np.where(opaque, indices, 255).astype(np.uint8)

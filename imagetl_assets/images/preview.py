@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _COLOURS = 64
 _SIDE = 240  # longest side, in pixels
-_SAMPLE = 48, 48  # size of a frame's share of the picture that the palette is made for
+_SAMPLE = 32, 32  # size of a frame's share of the picture that the palette is made for
 
 
 def preview(

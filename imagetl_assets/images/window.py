@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from imagetl_assets.images.errors import ImageError
 
-BLOCK_SIZE = 4 * 1024 * 1024
+BLOCK_SIZE = 1024 * 1024
 
 _NEWLINES = re.compile(rb"\n*")
 
@@ -72,8 +72,8 @@ class Window:
     def find(self, needle: bytes, pos: int, end: int) -> int:
         """Return where `needle` first lies within `pos`..`end`, or -1."""
         while pos + len(needle) <= end:
-            i = self.data.find(needle, self.index(pos, len(needle)), end - self.start)
-            if i >= 0:
+            i = self.index(pos, len(needle))
+            if (i := self.data.find(needle, i, end - self.start)) >= 0:
                 return self.start + i
             pos = self.start + len(self.data) - len(needle) + 1
         return -1
@@ -81,7 +81,8 @@ class Window:
     def search(self, pattern: re.Pattern[bytes], width: int, pos: int) -> int:
         """Return where `pattern`, which is `width` bytes wide, first matches from `pos`, or -1."""
         while pos + width <= self.size:
-            if match := pattern.search(self.data, self.index(pos, width)):
+            i = self.index(pos, width)
+            if match := pattern.search(self.data, i):
                 return self.start + match.start()
             pos = self.start + len(self.data) - width + 1
         return -1
@@ -89,7 +90,8 @@ class Window:
     def skip_newlines(self, pos: int) -> int:
         """Return the first position from `pos` on that holds no newline."""
         while pos < self.size:
-            match = _NEWLINES.match(self.data, self.index(pos))
+            i = self.index(pos)
+            match = _NEWLINES.match(self.data, i)
             assert match is not None
             pos = self.start + match.end()
             if match.end() < len(self.data):
@@ -106,7 +108,7 @@ class Window:
         while missing > 0:
             part = self._file.read(missing)
             if not part:
-                raise ImageError("the file became shorter while it was read", at)
+                raise OSError("the file became shorter while it was read")
             parts.append(part)
             missing -= len(part)
         self.start, self.data = pos, b"".join(parts)

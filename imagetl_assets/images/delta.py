@@ -1,0 +1,58 @@
+"""Frame differencing: keep of each frame only what changed since the one before.
+
+Strategy: each frame depends on one other only, so the work is done frame by frame on the workers.
+The result is a GIF of the smallest rectangle that holds all changes, transparent where it has none;
+`gif.assemble` lays it over the frame before (`gif.screen_size(layouts, deltas=True)`).
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from imagetl_assets.images import decode, gif, palette
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+def delta(previous: bytes, current: bytes) -> bytes:
+    """Return what has to be drawn over the last image of `previous` to show those of `current`.
+
+    It holds one image for each of `current`, and shows the same pixels. Both are GIFs as `to_gif`
+    returns them. Only a clip in which every image covers the whole screen can be made of deltas:
+    one for which `gif.screen_size(layouts).clear` is false.
+
+    Raises:
+        ImageError: one of them cannot be decoded.
+    """
+    *_, before = decode.pictures(previous)
+    parts: list[tuple[gif.GifLayout, bytes]] = []
+    for picture in decode.pictures(current):
+        parts.append(_change(before.convert("RGB"), after := picture.convert("RGB")))
+        before = after
+    layouts = [layout for layout, _ in parts]
+    out = io.BytesIO()
+    gif.assemble(parts, out, screen=gif.screen_size(layouts, deltas=True), loop=None)
+    return out.getvalue()
+
+
+def _change(before: PIL.Image.Image, after: PIL.Image.Image) -> tuple[gif.GifLayout, bytes]:
+    """Return the difference of two pictures as a GIF, and its layout in the whole picture."""
+    from PIL import Image, ImageChops
+
+    difference = ImageChops.difference(before, after)
+    box = difference.getbbox() or (0, 0, 1, 1)
+    red, green, blue = difference.crop(box).split()
+    changed = ImageChops.lighter(ImageChops.lighter(red, green), blue).point(
+        lambda v: 255 * (v > 0)
+    )
+    part = after.crop(box)
+    masked = part.copy()
+    masked.putalpha(changed)
+    masked = Image.composite(masked, Image.new("RGBA", part.size), changed)
+    # 256 colours leave no index for transparency; then what is unchanged is drawn again.
+    source = palette.encode(part if masked.getcolors(256) is None else masked)
+    (image,) = gif.parse(source).images
+    placed = image._replace(left=box[0], top=box[1])
+    return gif.GifLayout(*after.size, (placed,)), source

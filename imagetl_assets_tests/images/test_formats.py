@@ -1,0 +1,119 @@
+"""Where images of each format end, in all the ways that they are written."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import pytest
+from PIL import Image
+
+from imagetl_assets.images import formats
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.window import Window
+from imagetl_assets_tests.images.builders import encode, one_of_each, picture
+
+
+def end(data: bytes, lead: int = 0) -> int:
+    kind = formats.sniff(data[lead : lead + formats.SNIFF])
+    assert kind is not None
+    return formats.ENDS[kind](Window.over(data), lead)
+
+
+def animated(kind: str) -> bytes:
+    out = io.BytesIO()
+    rest = [picture(i) for i in (1, 2)]
+    picture().save(out, kind, save_all=True, append_images=rest)
+    return out.getvalue()
+
+
+VARIANTS = {
+    "png": encode(picture(), "PNG"),
+    "png-palette": encode(picture().quantize(4), "PNG"),
+    "png-alpha": encode(picture(mode="LA"), "PNG"),
+    "apng": animated("PNG"),
+    "jpeg": encode(picture(size=(70, 50)), "JPEG", quality=100),
+    "jpeg-progressive": encode(picture(size=(70, 50)), "JPEG", progressive=True),
+    "jpeg-grey": encode(picture(mode="L"), "JPEG", restart_marker_blocks=1),
+    "jpeg-cmyk": encode(picture(mode="CMYK"), "JPEG"),
+    "jpeg-several": animated("MPO"),
+    "bmp": encode(picture(), "BMP"),
+    "bmp-palette": encode(picture().quantize(4), "BMP"),
+    "webp-lossy": encode(picture(), "WEBP"),
+    "webp-alpha": encode(picture(mode="RGBA"), "WEBP", lossless=True),
+    "webp-animated": animated("WEBP"),
+    "gif-animated": animated("GIF"),
+    "tiff": encode(picture(), "TIFF"),
+    "tiff-pages": animated("TIFF"),
+    "tiff-lzw": encode(picture(), "TIFF", compression="tiff_lzw"),
+    "tiff-jpeg": encode(picture(size=(70, 50)), "TIFF", compression="jpeg"),
+    "tiff-grey": encode(picture(mode="L"), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("lead", [0, 11])
+def test_the_end_is_known(name: str, lead: int) -> None:
+    data = VARIANTS[name]
+    found = end(bytes(lead) + data + b"\n\n\n\n" + data, lead) - lead
+    # A TIFF may be padded after the last byte that it points at.
+    assert found == len(data) or (name.startswith("tiff") and data[found:].strip(b"\0") == b"")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_truncations_never_give_more_than_there_is(name: str) -> None:
+    data = VARIANTS[name]
+    for length in range(formats.SNIFF, len(data)):
+        try:
+            assert end(data[:length]) <= length
+        except ImageError as error:
+            assert error.offset is not None
+            assert 0 <= error.offset <= length
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiff_of_either_byte_order(order: str) -> None:
+    magic = b"II*\0" if order == "<" else b"MM\0*"
+    entries = [(256, 3, 1, 4), (257, 3, 1, 1), (273, 4, 1, 100), (279, 4, 1, 4)]
+    packed = b"".join(struct.pack(f"{order}HHI", *entry[:3]) + (
+        struct.pack(f"{order}HH", entry[3], 0) if entry[1] == 3 else struct.pack(f"{order}I", entry[3])
+    ) for entry in entries)  # fmt: skip
+    data = magic + struct.pack(f"{order}IH", 8, len(entries)) + packed + bytes(4)
+    data = data.ljust(100, b"\0") + b"\1\2\3\4"
+    assert end(data + bytes(50)) == 104
+    with pytest.raises(ImageError, match="ends"):
+        end(data[:-1])
+
+
+def test_tiff_directories_that_loop_or_explode() -> None:
+    loop = b"II*\0\x08\0\0\0\0\0\x08\0\0\0"
+    assert end(loop) == len(loop)
+    entry = struct.pack("<HHII", 273, 4, 1 << 20, 8)
+    many = b"II*\0\x08\0\0\0" + struct.pack("<H", 3) + entry * 3 + bytes(4 << 20)
+    with pytest.raises(ImageError, match="too large"):
+        end(many)
+
+
+def test_big_tiff_is_left_to_the_separator() -> None:
+    assert end(b"II+\0\x08\0\0\0" + bytes(40)) == 16
+
+
+def test_bmp_sizes() -> None:
+    data = bytearray(encode(picture(), "BMP"))
+    data[2:6] = bytes(4)
+    assert end(bytes(data)) == 54
+    data[2:6] = b"\x10\0\0\0"
+    with pytest.raises(ImageError, match="impossible file size"):
+        end(bytes(data))
+
+
+@pytest.mark.parametrize("kind", one_of_each())
+def test_sniff_needs_few_bytes(kind: str) -> None:
+    data = one_of_each()[kind]
+    assert formats.sniff(data[: formats.SNIFF]) == kind
+    assert Image.open(io.BytesIO(data)).format == kind
+
+
+@pytest.mark.parametrize("head", [b"", b"G", b"GIF88a", b"BMnot a bitmap at all", b"RIFF1234WAVE"])
+def test_sniff_knows_what_it_does_not_know(head: bytes) -> None:
+    assert formats.sniff(head) is None

@@ -1,0 +1,126 @@
+"""Whatever the frames are: each image of the clip shows what its frame shows alone."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imagetl_assets.images import gif
+from imagetl_assets.images.transcode import join, to_gif
+from imagetl_assets_tests.images.builders import Gif, decode_all, on_screen
+from imagetl_assets_tests.images.strategies import gifs
+
+
+def render(source: Gif) -> list[Image.Image]:
+    """Show a GIF as browsers do, pixel by pixel, on a screen that is transparent at first."""
+    canvas = Image.new("RGBA", (source.width, source.height))
+    shown = []
+    for picture in source.pictures:
+        table = picture.palette or source.palette
+        image = canvas.copy()
+        for i, index in enumerate(picture.indices):
+            place = picture.left + i % picture.width, picture.top + i // picture.width
+            if index != picture.transparent:
+                colour = table[3 * index : 3 * index + 3] if table else [index] * 3
+                image.putpixel(place, (*colour, 255))
+        shown.append(image)
+        if picture.disposal < 3:
+            canvas = image.copy()
+        if picture.disposal == 2:
+            box = picture.left + picture.width, picture.top + picture.height
+            canvas.paste((0, 0, 0, 0), (picture.left, picture.top, *box))
+    return shown
+
+
+@given(st.lists(gifs(), min_size=1, max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_every_image_of_the_clip_is_its_frame(sources: list[Gif]) -> None:
+    clip = join([source.encode() for source in sources])
+    size = max(s.width for s in sources), max(s.height for s in sources)
+    shown = decode_all(clip)
+    assert len(shown) == len(sources)
+    for image, source in zip(shown, sources, strict=True):
+        assert image.tobytes() == on_screen(render(source)[0], size).tobytes()
+
+
+@given(st.lists(gifs(whole=True), min_size=1, max_size=4), st.integers(1, 6), st.integers(1, 6))
+@settings(max_examples=150, deadline=None)
+def test_equal_sizes(sources: list[Gif], width: int, height: int) -> None:
+    """The usual case: frames that cover the screen are compared with Pillow as they are."""
+    frames = [to_gif(source.encode()) for source in sources]
+    size = max(s.width for s in sources), max(s.height for s in sources)
+    for image, frame in zip(decode_all(join(frames)), frames, strict=True):
+        assert image.tobytes() == on_screen(decode_all(frame)[0], size).tobytes()
+
+
+@given(st.lists(gifs(images=4), min_size=1, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_animated_sources_contribute_all_images(sources: list[Gif]) -> None:
+    frames = [to_gif(source.encode()) for source in sources]
+    size = max(s.width for s in sources), max(s.height for s in sources)
+    expected = [on_screen(image, size) for source in sources for image in render(source)]
+    shown = decode_all(join(frames))
+    assert [image.tobytes() for image in shown] == [image.tobytes() for image in expected]
+
+
+@given(gifs(images=3))
+@settings(max_examples=150, deadline=None)
+def test_parsed_is_what_was_written(source: Gif) -> None:
+    data = source.encode()
+    layout = gif.parse(data)
+    assert gif.GifLayout.from_json(json.loads(json.dumps(layout.to_json()))) == layout
+    assert (layout.width, layout.height) == (source.width, source.height)
+    gif.check_pixels(data, layout)
+    for image, picture in zip(layout.images, source.pictures, strict=True):
+        table, block = gif.ranges(image, data)
+        assert image[:4] == (picture.left, picture.top, picture.width, picture.height)
+        assert table == (picture.palette or source.palette or gif.GREY)
+        assert image.transparent == (-1 if picture.transparent is None else picture.transparent)
+        assert bytes(block) in data
+        decoded = gif.pixels(image, table, block)
+        assert decoded.tobytes() == picture.indices
+
+
+@given(st.lists(gifs(), min_size=1, max_size=4), st.integers(2, 50))
+@settings(max_examples=25, deadline=None)
+@pytest.mark.skipif(shutil.which("gifsicle") is None, reason="gifsicle is not installed")
+def test_gifsicle_agrees(
+    tmp_path_factory: pytest.TempPathFactory, sources: list[Gif], delay: int
+) -> None:
+    frames = [source.encode() for source in sources]
+    path = Path(tmp_path_factory.mktemp("gifsicle")) / "clip.gif"
+    path.write_bytes(join(frames, duration_ms=10 * delay))
+    result = subprocess.run(
+        ["gifsicle", "--info", path], capture_output=True, text=True, timeout=60, check=True
+    )
+    layouts = [gif.parse(frame) for frame in frames]
+    screen = gif.screen_size(layouts)
+    assert result.stderr == ""
+    assert f"{len(frames)} image" in result.stdout
+    assert f"logical screen {screen.width}x{screen.height}" in result.stdout
+    assert "loop forever" in result.stdout
+    seen = re.findall(r"\+ image #\d+ (\d+)x(\d+)(?: at (\d+),(\d+))?(.*)", result.stdout)
+    assert len(seen) == len(frames)
+    for found, layout in zip(seen, layouts, strict=True):
+        (image,) = layout.images
+        assert (int(found[0]), int(found[1])) == (image.width, image.height)
+        assert (int(found[2] or 0), int(found[3] or 0)) == (image.left, image.top)
+        assert ("interlaced" in found[4]) == bool(image.interlaced)
+    assert result.stdout.count(f"delay {delay / 100:.2f}s") == len(frames)
+
+
+@given(gifs())
+@settings(max_examples=50, deadline=None)
+def test_a_single_image_is_returned_as_it_is(source: Gif) -> None:
+    data = source.encode()
+    assert to_gif(data) is data
+    assert Image.open(io.BytesIO(data)).size == (source.width, source.height)
