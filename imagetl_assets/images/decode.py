@@ -18,7 +18,7 @@ MAX_PIXELS = 64_000_000
 ANIMATION = 32
 """All images of an animation together may have this many times the pixels of one picture."""
 
-_FORMATS = ["PNG", "JPEG", "MPO", "BMP", "WEBP", "TIFF"]
+_FORMATS = ["PNG", "JPEG", "BMP", "WEBP", "TIFF"]
 
 
 def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Image]:
@@ -87,11 +87,11 @@ def _other_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
                 _check_total(total, max_pixels)
                 picture.load()
                 yield ImageOps.exif_transpose(_eight_bit(picture))
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"the picture is too large: {error}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, OverflowError) as error:
+    except Exception as error:  # Pillow's readers meet damage with errors of any kind
         raise ImageError(f"the picture cannot be decoded: {error}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from imagetl_assets_tests.images.builders import decode_all, encode, picture
 
 
 def clip_of_deltas(frames: list[bytes]) -> bytes:
-    deltas = frames[:1] + [delta(a, b) for a, b in zip(frames, frames[1:], strict=False)]
+    deltas = frames[:1] + [delta(a, b) for a, b in pairwise(frames)]
     layouts = [gif.parse(d) for d in deltas]
     out = io.BytesIO()
     screen = gif.screen_size(layouts, deltas=True)
