@@ -1,6 +1,5 @@
 """All of the project, put together for Dagster."""
 
-import os
 import warnings
 
 from dagster import BetaWarning, Definitions, ExecutorDefinition, Field
@@ -10,9 +9,9 @@ from imagetl_assets.automation import image_etl
 from imagetl_assets.dask_executor import dask_executor
 from imagetl_assets.dask_executor.config import CONFIG_SCHEMA
 from imagetl_assets.io_manager import RecordIOManager
+from imagetl_assets.settings import scheduler_address, storage_root, upstream_base
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.upstream import UpstreamFiles
-from imagetl_assets.upstream.resource import DEFAULT_UPSTREAM
 
 # Data versions are a beta feature of Dagster, which would say so four times a run.
 warnings.filterwarnings("ignore", category=BetaWarning, module=r"imagetl_assets\.")
@@ -20,7 +19,7 @@ warnings.filterwarnings("ignore", category=BetaWarning, module=r"imagetl_assets\
 
 def _executor() -> ExecutorDefinition:
     """Return the Dask executor; its cluster is `DASK_SCHEDULER_ADDRESS` where that is set."""
-    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    address = scheduler_address()
     if not address:
         return dask_executor
     cluster = Field(
@@ -31,7 +30,7 @@ def _executor() -> ExecutorDefinition:
     )
 
 
-storage = ImageStorage(root=os.environ.get("IMAGETL_STORAGE", "storage"))
+storage = ImageStorage(root=storage_root())
 
 defs = Definitions(
     assets=[raw_data_file, frames_and_files, clip_gif],
@@ -40,6 +39,6 @@ defs = Definitions(
     resources={
         "io_manager": RecordIOManager(storage=storage),
         "storage": storage,
-        "upstream": UpstreamFiles(base=os.environ.get("IMAGETL_UPSTREAM", DEFAULT_UPSTREAM)),
+        "upstream": UpstreamFiles(base=upstream_base()),
     },
 )

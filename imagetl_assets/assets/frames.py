@@ -130,6 +130,9 @@ def store_frames(context: OpExecutionContext, storage: ImageStorage, index: Fram
     assert key is not None  # this op is only used mapped
     batch = StoredBatch(tuple(_store(folder, index, index.batches()[key])))
     folder.store.write(folder.batch_record(index.fingerprint, key), batch.to_json())
+    context.add_output_metadata(
+        {"frames": len(batch.frames), "bytes": sum(frame.size for frame in batch.frames)}
+    )
 
 
 @op(

@@ -20,8 +20,8 @@ class LocalStore(Store):
     renames_folders = True
 
     def __init__(self, root: str) -> None:
-        self._path = Path(root).absolute()
-        self.root = str(self._path)
+        self._path = Path(root)
+        self.root = root
 
     def identity(self) -> str:
         """Return the id in a file that the first user of the folder leaves there."""

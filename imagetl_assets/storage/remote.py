@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
-from imagetl_assets.redact import redact_url
 from imagetl_assets.storage.base import BLOCK_BYTES, FileChanged, FileState, Store
 
 
@@ -15,13 +14,13 @@ class RemoteStore(Store):
 
     renames_folders = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, root: str, url: str) -> None:
         from fsspec.core import url_to_fs
 
         # Listings must not be kept: other processes write too.
         self._fs, path = url_to_fs(url, use_listings_cache=False)
         self._prefix = path.rstrip("/")
-        self.root = redact_url(url).rstrip("/")
+        self.root = root
 
     def identity(self) -> str:
         """Return nothing: a URL is the same place wherever it is used."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TypeVar
 
 from dagster import ConfigurableResource, DagsterInstance, DagsterRun, Failure, InitResourceContext
@@ -13,23 +12,12 @@ from imagetl_assets.names import FRAMES_FOLDER, RESERVED_FOLDER, InvalidName, ch
 from imagetl_assets.partitions import register_partition
 from imagetl_assets.records import Record
 from imagetl_assets.storage.base import Store
-from imagetl_assets.storage.local import LocalStore
-from imagetl_assets.storage.remote import RemoteStore
+from imagetl_assets.storage.opening import open_store
 
 ROOT_TAG = "imagetl/storage"
 ID_TAG = "imagetl/storage_id"
 
 R = TypeVar("R", bound=Record)
-
-
-@lru_cache(maxsize=8)
-def open_store(root: str) -> Store:
-    """Return the store at `root`: a folder, or an fsspec URL such as ``s3://bucket/prefix``."""
-    if root.startswith("file://"):
-        from urllib.parse import unquote, urlsplit
-
-        return LocalStore(unquote(urlsplit(root).path))
-    return RemoteStore(root) if "://" in root else LocalStore(root)
 
 
 class PartitionFolder:
@@ -115,6 +103,7 @@ class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]
 
     _run: DagsterRun | None = PrivateAttr(default=None)
     _instance: DagsterInstance | None = PrivateAttr(default=None)
+    _agreed: bool = PrivateAttr(default=False)
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
         """Learn which run this is and make its partition known, as Dagster will look it up."""
@@ -134,18 +123,19 @@ class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]
             folder = PartitionFolder(store, partition_key)
         except InvalidName as error:
             raise Failure(str(error), allow_retries=False) from None
-        if self._run and self._instance:
-            _agree_on_root(store.root, store.identity(), self._run.run_id, self._instance)
+        if self._run and self._instance and not self._agreed:
+            _agree_on_root(store, self._run.run_id, self._instance)
+            self._agreed = True
         return folder
 
 
-@lru_cache(maxsize=64)
-def _agree_on_root(root: str, identity: str, run_id: str, instance: DagsterInstance) -> None:
-    """Compare this process's storage with the run's, which the run's tags carry.
+def _agree_on_root(store: Store, run_id: str, instance: DagsterInstance) -> None:
+    """Compare this process's storage with the run's, which the run's tags tell.
 
-    The job's definition tells the root; the first step adds what is not told yet.
+    The job tells the root; whoever comes first adds what is not told yet.
     """
-    mine = {ROOT_TAG: root, ID_TAG: identity}
+    root = store.root
+    mine = {ROOT_TAG: root, ID_TAG: store.identity()}
     run = instance.get_run_by_id(run_id)
     tags = run.tags if run else {}
     if missing := {key: value for key, value in mine.items() if value and key not in tags}:
@@ -157,7 +147,7 @@ def _agree_on_root(root: str, identity: str, run_id: str, instance: DagsterInsta
             "set IMAGETL_STORAGE to the same place for the run and all of its workers",
             allow_retries=False,
         )
-    if tags.get(ID_TAG, identity) != identity:
+    if tags.get(ID_TAG, mine[ID_TAG]) != mine[ID_TAG]:
         raise Failure(
             f"this worker's folder {root} is not the folder {agreed} that the run writes to, only "
             "its namesake on another disk: share it between the hosts, or set IMAGETL_STORAGE to a "

@@ -7,8 +7,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from dagster import ConfigurableResource
 from pydantic import Field
 
-DEFAULT_UPSTREAM = "https://github.com/cicdw/image-data/raw/master"
-
 
 class UpstreamFiles(ConfigurableResource):  # type: ignore[type-arg]
     """Where upstream files are, unless a run's config says otherwise.
@@ -18,9 +16,7 @@ class UpstreamFiles(ConfigurableResource):  # type: ignore[type-arg]
         'https://example.org/images/a%20b.img?key=1'
     """
 
-    base: str = Field(
-        default=DEFAULT_UPSTREAM, description="A folder, or an http(s) or fsspec URL of one."
-    )
+    base: str = Field(description="A folder, or an http(s) or fsspec URL of one.")
 
     def url(self, name: str) -> str:
         """Return the URL or path of the file called `name`."""

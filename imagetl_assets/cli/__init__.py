@@ -1,0 +1,83 @@
+"""The command line: `imagetl run` and `imagetl sample`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in `argv`; return the exit code, 0 or 1."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.command(args))
+    except KeyboardInterrupt:
+        print("imagetl: interrupted", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="imagetl", description="Bundles of images to stored frames and animated GIFs."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands.add_parser("run", help="take one bundle to a clip"))
+    _add_sample(commands.add_parser("sample", help="write a synthetic bundle"))
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Download a bundle, store its frames and make them a clip. Results go to IMAGETL_STORAGE "
+        "(default: the folder 'storage' here), under the bundle's name."
+    )
+    parser.add_argument(
+        "source",
+        nargs="?",
+        metavar="NAME|URL|FOLDER/FILE",
+        help="the bundle: a name in IMAGETL_UPSTREAM, a URL, or a file (default: a bundled sample)",
+    )
+    parser.add_argument("--path", help="name of the stored raw file")
+    parser.add_argument("--filename", help="name of the clip")
+    parser.add_argument("--duration", type=float, metavar="MS", help="how long each frame is shown")
+    parser.add_argument("--loop", type=int, metavar="N", help="repetitions; 0 is for ever")
+    parser.add_argument(
+        "--on-existing",
+        choices=("revalidate", "skip", "redownload"),
+        help="what to do if the bundle has been downloaded before",
+    )
+    cluster = parser.add_mutually_exclusive_group()
+    cluster.add_argument("--workers", type=int, metavar="N", help="workers of the local cluster")
+    cluster.add_argument("--scheduler", metavar="ADDRESS", help="use this Dask cluster")
+    parser.add_argument("--verbose", action="store_true", help="log everything, show tracebacks")
+    parser.set_defaults(command=_run)
+
+
+def _add_sample(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Write a bundle of synthetic frames, the same bytes every time."
+    parser.add_argument("-n", "--frames", type=int, default=27, help="number of frames")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE")
+    parser.add_argument("--width", type=int, default=320, help="in pixels")
+    parser.add_argument("--height", type=int, default=240, help="in pixels")
+    parser.set_defaults(command=_sample)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from imagetl_assets.cli.run import Options, run
+
+    names = ("path", "filename", "duration", "loop", "on_existing", "workers", "scheduler")
+    options = Options(**{name: getattr(args, name) for name in names}, verbose=args.verbose)
+    return run(args.source, options)
+
+
+def _sample(args: argparse.Namespace) -> int:
+    from imagetl_assets.sample import write_sample
+
+    try:
+        with open(args.output, "wb") as file:
+            write_sample(file, args.frames, width=args.width, height=args.height)
+    except OSError as error:
+        print(f"imagetl: cannot write {args.output}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0

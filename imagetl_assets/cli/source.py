@@ -1,0 +1,62 @@
+"""What `imagetl run` is to be about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+SAMPLE_NAME = "sample.img"
+SAMPLE_FRAMES = 27
+
+
+@dataclass(frozen=True)
+class Source:
+    """A bundle: its partition key, and its URL or path unless that follows from the key."""
+
+    partition_key: str
+    url: str | None = None
+
+
+@contextmanager
+def open_source(source: str | None) -> Iterator[Source]:
+    """Yield what `source` means; the bundled sample is served while the block runs."""
+    if source is None:
+        with _serve_sample() as url:
+            yield Source(SAMPLE_NAME, url)
+    elif "://" in source:
+        yield Source(unquote(urlsplit(source).path.rstrip("/").rpartition("/")[2]), source)
+    elif "/" in source or os.path.exists(source):
+        yield Source(os.path.basename(source), os.path.abspath(source))
+    else:
+        yield Source(source)
+
+
+@contextmanager
+def _serve_sample() -> Iterator[str]:
+    """Serve the sample by HTTP on loopback; yield its URL."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    from imagetl_assets.sample import sample_bytes
+
+    body = sample_bytes(SAMPLE_FRAMES)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing; the run's own progress is enough."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/{SAMPLE_NAME}"
+        finally:
+            server.shutdown()
