@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from dask.utils import funcname
 from distributed import CancelledError, Client, Future
 
 from imagetl_assets.dask_executor.messages import Message
-from imagetl_assets.dask_executor.worker import interrupt, run_batch
 
 # Where the cluster classes of dagster-dask's kinds are, and the package that brings them.
 CLUSTER_CLASSES: Mapping[str, tuple[str, str, str]] = {
@@ -66,24 +64,27 @@ News = Message | WorkerJoined | WorkerLost | TaskOver
 
 
 @contextmanager
-def open_cluster(kind: str, options: Mapping[str, Any], job_name: str) -> Iterator[Cluster]:
+def open_cluster(
+    kind: str, options: Mapping[str, Any], job_name: str, patience: float
+) -> Iterator[Cluster]:
     """Connect to the cluster of the executor's config, starting it unless it exists."""
     if kind == "existing":
-        with _connect(options["address"]) as client:
+        with _connect(options["address"], patience) as client:
             yield Cluster(client)
         return
     started = _start(kind, options, job_name)
     try:
-        with _connect(started) as client:
+        with _connect(started, patience) as client:
             yield Cluster(client)
     finally:
         started.close()
 
 
 @contextmanager
-def _connect(address: Any) -> Iterator[Client]:
+def _connect(address: Any, patience: float) -> Iterator[Client]:
+    timeout = min(patience, CONNECT_SECONDS)
     try:
-        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client = Client(address, timeout=timeout, set_as_default=False)
     except OSError as error:
         raise DaskClusterError(
             f"No Dask scheduler answers at {address}: {error}. Start one there (`dask scheduler`) "
@@ -149,9 +150,9 @@ class Cluster:
     ) -> None:
         """Hand a batch to Dask; what becomes of it comes with the news."""
         future = self._client.submit(
-            run_batch,
+            _batch_task(),
             *pickles,
-            key=f"{funcname(run_batch)}-{token}-{number}",  # never the same for two runs
+            key=f"dagster-steps-{token}-{number}",  # never the same for two runs
             pure=False,
             priority=priority,
             resources=dict(resources) or None,
@@ -211,7 +212,9 @@ class Cluster:
 
     def interrupt(self, token: str, patience: float) -> None:
         """Interrupt what the workers are running of a run; waits `patience` seconds at most."""
-        interrupted = self._in_background(self._client._run, interrupt, token, on_error="return")
+        interrupted = self._in_background(
+            self._client._run, _interrupt_task(), token, on_error="return"
+        )
         with suppress(Exception):  # a worker that cannot be reached cannot be interrupted either
             interrupted.result(timeout=patience)
 
@@ -262,3 +265,25 @@ class Cluster:
         elif future.status == "cancelled":
             error = CancelledError("Dask cancelled the task")
         self._news.put(TaskOver(number, error))
+
+
+# A worker that cannot unpickle a task's function is lost to all its users, so these are functions
+# that travel by value (as cloudpickle does with nested ones) and import the package when called.
+
+
+def _batch_task() -> Callable[[bytes, bytes], None]:
+    def run_steps(run_pickle: bytes, batch_pickle: bytes) -> None:
+        from imagetl_assets.dask_executor.worker import run_batch
+
+        run_batch(run_pickle, batch_pickle)
+
+    return run_steps
+
+
+def _interrupt_task() -> Callable[[str], bool]:
+    def interrupt_steps(token: str) -> bool:
+        from imagetl_assets.dask_executor.worker import interrupt
+
+        return interrupt(token)
+
+    return interrupt_steps

@@ -108,7 +108,12 @@ class DaskExecutor(Executor):
         config = self._config
         with ExitStack() as stack:
             cluster = stack.enter_context(
-                open_cluster(config.cluster_kind, config.cluster_options, plan_context.job_name)
+                open_cluster(
+                    config.cluster_kind,
+                    config.cluster_options,
+                    plan_context.job_name,
+                    config.worker_timeout,
+                )
             )
             concurrency = stack.enter_context(
                 InstanceConcurrencyContext(plan_context.instance, plan_context.dagster_run)

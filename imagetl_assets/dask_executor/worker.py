@@ -1,8 +1,4 @@
-"""The worker's part: run a batch of steps in a Dask worker process, one after the other.
-
-Imports Dagster only inside functions: the Dask scheduler imports this module to unpickle
-references to `run_batch`, and has no use for the rest.
-"""
+"""The worker's part: run a batch of steps in a Dask worker process, one after the other."""
 
 from __future__ import annotations
 
@@ -17,20 +13,32 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dagster import DagsterEvent
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import EngineEventData
+from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan
+from dagster._core.execution.compute_logs import create_compute_log_file_key
+from dagster._core.execution.context.system import PlanExecutionContext
+from dagster._core.execution.context_creation_job import PlanExecutionContextManager
+
+# The two functions that Dagster's own executors run a step and its hooks with.
+from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_event_sequence_for_step
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.plan.state import KnownExecutionState
+from dagster._core.execution.plan.step import ExecutionStep
+from dagster._utils.error import serializable_error_info_from_exc_info
 from distributed import Worker, get_worker
 
-if TYPE_CHECKING:
-    from dagster import DagsterEvent
-    from dagster._core.execution.context.system import PlanExecutionContext
-    from dagster._core.execution.plan.plan import ExecutionPlan
-    from dagster._core.execution.plan.state import KnownExecutionState
-    from dagster._core.execution.plan.step import ExecutionStep
-
-    from imagetl_assets.dask_executor.events import EventSender
-    from imagetl_assets.dask_executor.loading import LoadedInstance, LoadedJob
-    from imagetl_assets.dask_executor.messages import Batch, RunSpec
+from imagetl_assets.dask_executor.events import EventSender
+from imagetl_assets.dask_executor.loading import (
+    LoadedInstance,
+    LoadedJob,
+    load_instance,
+    load_job,
+)
+from imagetl_assets.dask_executor.messages import Batch, RunSpec
 
 # A batch starts no further step after this time and hands the rest back, so that long steps are
 # spread over the cluster although nobody knows beforehand which steps are long.
@@ -56,10 +64,6 @@ def run_batch(run_pickle: bytes, batch_pickle: bytes) -> None:
     Runs as a Dask task. Dask starts it again if the worker is lost, which the second start
     notices and leaves alone: what is to be run again is for the run's process to say.
     """
-    from dagster._core.errors import DagsterExecutionInterruptedError
-
-    from imagetl_assets.dask_executor.events import EventSender
-
     worker: Any = get_worker()  # its loop is typed as one without an asyncio loop
     spec = _run_spec(run_pickle)
     batch: Batch = pickle.loads(batch_pickle)
@@ -87,8 +91,6 @@ def interrupt(token: str) -> bool:
 
     Returns whether one was running. Runs on the event loop's thread (`Client.run`).
     """
-    from dagster._core.errors import DagsterExecutionInterruptedError
-
     with _interrupts:
         _interrupted_runs[token] = None
         while len(_interrupted_runs) > 100:
@@ -111,8 +113,6 @@ def _run_spec(run_pickle: bytes) -> RunSpec:
 
 @contextmanager
 def _interruptible(token: str) -> Iterator[None]:
-    from dagster._core.errors import DagsterExecutionInterruptedError
-
     with _interrupts:
         if token in _interrupted_runs:
             raise DagsterExecutionInterruptedError()
@@ -136,10 +136,14 @@ async def _claim(worker: Worker, token: str, batch: int, execution: str) -> bool
     return True
 
 
-def _load(spec: RunSpec, worker: Worker) -> tuple[LoadedJob, LoadedInstance]:
-    from imagetl_assets.dask_executor.loading import load_instance, load_job
+def _name(worker: Worker) -> str:
+    address = worker.address
+    return address if worker.name == address else f"{worker.name} ({address})"
 
-    where = f"Dask worker {worker.name} ({worker.address})"
+
+def _load(spec: RunSpec, worker: Worker) -> tuple[LoadedJob, LoadedInstance]:
+
+    where = f"Dask worker {_name(worker)}"
     try:
         job = load_job(spec.job, spec.repository_load_data)
     except Exception as error:
@@ -165,9 +169,6 @@ def _load(spec: RunSpec, worker: Worker) -> tuple[LoadedJob, LoadedInstance]:
 def _run_steps_of_batch(
     spec: RunSpec, batch: Batch, job: LoadedJob, loaded: LoadedInstance, sender: EventSender
 ) -> None:
-    from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan
-    from dagster._core.execution.context_creation_job import PlanExecutionContextManager
-
     known_state = batch.known_state._replace(
         step_output_versions=spec.step_output_versions, parent_state=spec.parent_state
     )
@@ -229,14 +230,11 @@ class _BatchRun:
                     self._sender.send()
 
     def _worker_event(self, job_context: PlanExecutionContext) -> DagsterEvent:
-        from dagster import DagsterEvent
-        from dagster._core.events import EngineEventData
-
         worker = get_worker()
         count = len(self.not_started)
         return DagsterEvent.engine_event(
             job_context,
-            f"Running {count} step{'s' if count > 1 else ''} on Dask worker {worker.name}",
+            f"Running {count} step{'s' if count > 1 else ''} on Dask worker {_name(worker)}",
             EngineEventData(
                 {
                     "dask_worker": str(worker.name),
@@ -251,12 +249,6 @@ class _BatchRun:
 def _run_step(
     job_context: PlanExecutionContext, step: ExecutionStep, known_state: KnownExecutionState
 ) -> Iterator[DagsterEvent]:
-    # The two functions that Dagster's own executors run a step and its hooks with.
-    from dagster._core.execution.plan.execute_plan import (
-        _trigger_hook,
-        dagster_event_sequence_for_step,
-    )
-
     step_context = job_context.for_step(step, known_state)
     events = []
     for event in dagster_event_sequence_for_step(step_context):
@@ -270,8 +262,6 @@ def _captured_output(
     job_context: PlanExecutionContext, step_keys: Sequence[str]
 ) -> Iterator[DagsterEvent]:
     """Capture the process's output, as Dagster's inner_plan_execution_iterator does it."""
-    from dagster import DagsterEvent
-    from dagster._core.execution.compute_logs import create_compute_log_file_key
 
     manager = job_context.instance.compute_log_manager
     log_key = manager.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())
@@ -289,10 +279,6 @@ def _captured_output(
 
 
 def _capture_problem(job_context: PlanExecutionContext, doing: str) -> DagsterEvent:
-    from dagster import DagsterEvent
-    from dagster._core.events import EngineEventData
-    from dagster._utils.error import serializable_error_info_from_exc_info
-
     error = serializable_error_info_from_exc_info(sys.exc_info())
     return DagsterEvent.engine_event(
         job_context, f"Exception while {doing} compute log capture", EngineEventData(error=error)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, execute_job, reconstructable
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    RunsFilter,
+    execute_job,
+    reconstructable,
+)
 from dagster._core.execution.job_execution_result import JobExecutionResult
 from distributed import Client
 
@@ -171,3 +180,76 @@ class Marks:
 def run_job(job: Any, instance: DagsterInstance, **options: Any) -> JobExecutionResult:
     """Run a job of `jobs.py` in this process; its steps run on the cluster of its run config."""
     return execute_job(reconstructable(job), instance=instance, raise_on_error=False, **options)
+
+
+def run_error(result: JobExecutionResult) -> str:
+    """What a failed run says of itself."""
+    (failure,) = [event for event in result.all_events if event.is_run_failure]
+    error = failure.job_failure_data.error
+    assert error is not None
+    return error.message
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@dataclass
+class RunProcess:
+    """A run in a process of its own, as Dagster starts it."""
+
+    process: subprocess.Popen[bytes]
+    instance: DagsterInstance
+    run_id: str
+
+    @staticmethod
+    def start(
+        module: str,
+        job: str,
+        instance: DagsterInstance,
+        run_config: Mapping[str, Any],
+        path: Path = PROJECT,
+        tags: Mapping[str, str] | None = None,
+    ) -> RunProcess:
+        run_id = str(uuid.uuid4())
+        config = Path(instance.root_directory, f"{run_id}.yaml")
+        config.write_text(json.dumps(run_config))  # JSON is YAML
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                *("-m", "dagster", "job", "execute", "-m", module, "-a", job),
+                *("-c", str(config)),
+                *("--tags", json.dumps({**(tags or {}), "test_run": run_id})),
+            ],
+            env={
+                **os.environ,
+                "DAGSTER_HOME": instance.root_directory,
+                "PYTHONPATH": f"{path}:{PROJECT}",
+            },
+            cwd=instance.root_directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        return RunProcess(process, instance, run_id)
+
+    @property
+    def run(self) -> DagsterRun | None:
+        runs = self.instance.get_runs(RunsFilter(tags={"test_run": self.run_id}))
+        return runs[0] if runs else None
+
+    @property
+    def status(self) -> DagsterRunStatus | None:
+        return self.run.status if self.run else None
+
+    def wait(self, seconds: float = 60) -> None:
+        self.process.wait(seconds)
+
+    def errors(self) -> list[str]:
+        """The messages of the run's failure events."""
+        assert self.run is not None
+        logs = self.instance.all_logs(self.run.run_id, of_type=DagsterEventType.RUN_FAILURE)
+        errors = [log.get_dagster_event().job_failure_data.error for log in logs]
+        return [error.message for error in errors if error is not None]
