@@ -2,9 +2,9 @@
 
     python -m benchmarks.images
 
-All data are made in a temporary folder (of 3 times `--gigabytes`) and removed. What is compared is
-run in turns, A B A B, after one round that does not count; the figures are medians. The clip is that of
-`--bundle`, if the file is there, else of a synthetic one.
+All data are made in a temporary folder (of twice `--gigabytes`) and removed. What is compared is
+run in turns, A B A B, after one round that does not count; the figures are medians. The clip is
+that of `--bundle`, if the file is there, else of a synthetic one.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def in_turns(rounds: int, *jobs: Callable[[], object]) -> list[float]:
 def large_bundle(frames: list[bytes], folder: Path, gigabytes: float, rounds: int) -> None:
     """Index a large bundle and make its clip; the peer is a copy of the same bytes."""
     bundle, clip, copy = folder / "large.img", folder / "large.gif", folder / "copy"
-    with bundle.open("wb") as file:
-        while file.tell() < gigabytes * 1e9:
-            file.writelines(part for frame in frames for part in (frame, SEPARATOR))
+    with bundle.open("wb") as made:
+        while made.tell() < gigabytes * 1e9:
+            made.writelines(part for frame in frames for part in (frame, SEPARATOR))
     size = bundle.stat().st_size
     spans: list[FrameSpan] = []
 
@@ -152,7 +152,7 @@ def real_clip(frames: list[bytes], folder: Path, rounds: int) -> None:
         imageio.mimsave(folder / "imageio.gif", images, duration=100, loop=0)  # type: ignore[arg-type]
 
     def merge() -> None:
-        command = ["gifsicle", "--merge", *paths, "-o", folder / "gifsicle.gif"]
+        command = ["gifsicle", "--merge", *map(str, paths), "-o", str(folder / "gifsicle.gif")]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
 
     peers: dict[str, Callable[[], object]] = {"imageio.mimsave": mimsave}

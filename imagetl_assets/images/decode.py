@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 MAX_PIXELS = 64_000_000
-"""Default limit for one picture; decoding one of that size takes about half a gigabyte."""
+"""Default limit for one picture; converting one of that size takes up to a gigabyte."""
 
 ANIMATION = 32
 """All images of an animation together may have this many times the pixels of one picture."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -33,6 +33,7 @@ _LOOP = Struct("<3s11sBBHB")
 
 _EXTENSION, _IMAGE_SEPARATOR, _TRAILER = b"!,;"
 _CONTROL_LABEL = 0xF9
+_TABLE_LENGTHS = {0, *(3 << bits for bits in range(1, 9))}
 NO_DISPOSAL, KEEP, TO_BACKGROUND, TO_PREVIOUS = range(4)
 
 
@@ -71,6 +72,20 @@ class GifImage(NamedTuple):
             and self.height >= height
         )
 
+    def sound(self) -> bool:
+        """Tell whether a GIF could hold such an image."""
+        left, top, width, height, interlaced, table, length, index, delay, disposal, *data = self
+        return (
+            0 <= left < left + width <= 0xFFFF
+            and 0 <= top < top + height <= 0xFFFF
+            and 0 <= interlaced <= 1
+            and length in _TABLE_LENGTHS
+            and -1 <= index <= 0xFF
+            and 0 <= delay <= 0xFFFF
+            and 0 <= disposal <= 7
+            and min(table, *data) >= 0
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class GifLayout:
@@ -87,16 +102,13 @@ class GifLayout:
     @classmethod
     def from_json(cls, values: Sequence[int]) -> GifLayout:
         """Return the layout that `to_json` gave. Raises ImageError if it cannot be one."""
-        size = len(GifImage._fields)
-        if len(values) % size != 2 or not all(type(value) is int for value in values):
-            raise ImageError("not the layout of a GIF")
-        rest = iter(values[2:])
-        images = tuple(GifImage(*islice(rest, size)) for _ in range(len(values) // size))
-        layout = cls(values[0], values[1], images)
-        for image in images:
-            if min(image) < -1 or image.palette_length > 768 or image.transparent > 255:
-                raise ImageError("not the layout of a GIF")
-        return layout
+        fields = len(GifImage._fields)
+        if set(map(type, values)) == {int} and len(values) % fields == 2:
+            width, height = values[:2]
+            images = tuple(GifImage(*values[i : i + fields]) for i in range(2, len(values), fields))
+            if 0 <= width <= 0xFFFF >= height >= 0 and all(image.sound() for image in images):
+                return cls(width, height, images)
+        raise ImageError("not the layout of a GIF")
 
 
 class Screen(NamedTuple):
@@ -299,13 +311,12 @@ def assemble(
     image is removed before the next. Comments and application extensions are not copied.
 
     Raises:
-        ImageError: no images, bytes that do not fit their layout, or a screen too large for GIF.
+        ImageError: there are no images, or bytes that do not fit their layout.
+        ValueError: a duration or loop count that GIF cannot hold.
     """
     from imagetl_assets.images import opening
 
     delay = hundredths(duration_ms)
-    if max(screen.width, screen.height) > 0xFFFF:
-        raise ImageError("an animation cannot be larger than 65,535 pixels")
     if loop is not None and not 0 <= loop <= 0xFFFF:
         raise ValueError(f"loop must be within 0 and 65,535, not {loop}")
     written = 0
@@ -335,10 +346,9 @@ def assemble(
 
 def hundredths(duration_ms: float) -> int:
     """Return a GIF delay for this many milliseconds. Raises ValueError if GIF cannot hold it."""
-    delay = int(duration_ms / 10 + 0.5)
-    if not 0 <= delay <= 0xFFFF:
+    if not 0 <= duration_ms <= 655_350:
         raise ValueError(f"a frame is shown for 0 to 655,350 milliseconds, not {duration_ms}")
-    return delay
+    return int(duration_ms / 10 + 0.5)
 
 
 def frame_duration(fps: float) -> float:

@@ -9,12 +9,14 @@ flicker, and they compress badly.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from math import isqrt
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import PIL.Image
 
 _SAMPLE = 16_384  # pixels
+_BAND = 1 << 20  # pixels
 
 
 def encode(picture: PIL.Image.Image) -> bytes:
@@ -22,50 +24,81 @@ def encode(picture: PIL.Image.Image) -> bytes:
 
     Pixels with an alpha below 128 become transparent, all others opaque.
     """
-    import numpy as np
-    from PIL import Image
-
-    rgba = np.frombuffer(picture.convert("RGBA").tobytes(), "<u4")
-    opaque = rgba >= 0x80000000
-    pixels = np.where(opaque, rgba | 0xFF000000, 0).astype("<u4")
-    transparent: int | None = None
-    solid = Image.frombytes("RGBA", picture.size, pixels.tobytes())
-    colours = solid.getcolors(256)
-    if colours is not None:
-        keys = np.sort(np.fromiter((_key(colour) for _, colour in colours), "<u4"))
-        # Descending: transparency, which is 0, gets the last index, and greys are no ramp that
-        # decoders take for a picture without colours.
-        last = len(keys) - 1
-        indices = (last - np.searchsorted(keys, pixels)).astype(np.uint8)
-        table = keys[::-1].copy().view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
-        transparent = last if keys[0] == 0 else None
+    flat = _flat(picture)
+    colours = flat.getcolors(256)
+    if colours is None:
+        indexed, transparent = _adaptive(flat)
     else:
-        visible = pixels[opaque]
-        sample = visible[:: visible.size // _SAMPLE | 1]
-        few = Image.frombytes("RGBA", (sample.size, 1), sample.tobytes()).convert("RGB")
-        best = few.quantize(255, Image.Quantize.MEDIANCUT, kmeans=1)
-        mapped = solid.convert("RGB").quantize(palette=best, dither=Image.Dither.NONE)
-        indices = np.frombuffer(mapped.tobytes(), np.uint8)
-        table = bytes(best.getpalette() or ())[: 3 * 255]
-        if not opaque.all():
-            transparent = 255
-            indices = np.where(opaque, indices, 255).astype(np.uint8)
-    return write(picture.size, indices.tobytes(), table, transparent)
+        indexed, transparent = _exact(flat, [colour for _, colour in colours])
+    return write(indexed, transparent)
 
 
-def write(size: tuple[int, int], indices: bytes, table: bytes, transparent: int | None) -> bytes:
-    """Return a GIF of these colour indices, one byte for each pixel."""
-    from PIL import Image
-
-    picture = Image.frombytes("P", size, indices)
-    picture.putpalette(table)
+def write(indexed: PIL.Image.Image, transparent: int | None = None) -> bytes:
+    """Return an image of mode P as a GIF, as it is."""
     out = io.BytesIO()
     options = {} if transparent is None else {"transparency": transparent}
-    picture.save(out, "GIF", optimize=False, interlace=0, **options)
+    indexed.save(out, "GIF", optimize=False, interlace=0, **options)
     return out.getvalue()
 
 
-def _key(colour: object) -> int:
-    """Return a colour as the number that its four bytes are."""
-    assert isinstance(colour, tuple)
-    return int.from_bytes(bytes(colour), "little")
+def _flat(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """Return the picture as RGB, or as RGBA where each pixel is opaque or (0, 0, 0, 0)."""
+    from PIL import Image
+
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        alpha = picture.getchannel("A").point(lambda value: 255 if value >= 128 else 0)
+        if alpha.getextrema() != (255, 255):
+            flat = Image.new("RGBA", picture.size)
+            flat.paste(picture, mask=alpha)
+            flat.putalpha(alpha)
+            return flat
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _exact(flat: PIL.Image.Image, colours: list[Any]) -> tuple[PIL.Image.Image, int | None]:
+    """Return the picture with a palette of just these colours, and the transparent index."""
+    import numpy as np
+    from PIL import Image
+
+    width, height = flat.size
+    keys = np.sort([int.from_bytes(bytes((*c, 255)[:4]), "little") for c in colours]).astype("<u4")
+    # Descending: transparency, which is 0, gets the last index, and greys are no ramp that decoders
+    # take for a picture without colours.
+    last = len(keys) - 1
+    indices = bytearray()
+    rows = max(1, _BAND // width)
+    for top in range(0, height, rows):
+        band = flat.crop((0, top, width, min(top + rows, height))).convert("RGBA")
+        found = np.searchsorted(keys, np.frombuffer(band.tobytes(), "<u4"))
+        indices += (last - found).astype(np.uint8).tobytes()
+    indexed = Image.frombytes("P", flat.size, bytes(indices))
+    indexed.putpalette(keys[::-1].tobytes(), "RGBX")
+    return indexed, last if keys[0] == 0 else None
+
+
+def _adaptive(flat: PIL.Image.Image) -> tuple[PIL.Image.Image, int | None]:
+    """Return the picture in 255 colours; index 255 is the transparent one if there is any."""
+    from PIL import Image
+
+    best = _sample(flat).quantize(255, Image.Quantize.MEDIANCUT, kmeans=1)
+    colours = flat if flat.mode == "RGB" else flat.convert("RGB")
+    indexed = colours.quantize(palette=best, dither=Image.Dither.NONE)
+    if flat.mode == "RGB":
+        return indexed, None
+    indexed.paste(255, mask=flat.getchannel("A").point(lambda value: 255 - value))
+    return indexed, 255
+
+
+def _sample(flat: PIL.Image.Image) -> PIL.Image.Image:
+    """Return opaque pixels from all over the picture, side by side."""
+    import numpy as np
+    from PIL import Image
+
+    step = max(1, isqrt(flat.width * flat.height // _SAMPLE))
+    size = -(-flat.width // step), -(-flat.height // step)
+    for few in (flat.resize(size, Image.Resampling.NEAREST), flat):
+        pixels = np.frombuffer(few.convert("RGBA").tobytes(), "<u4")
+        if (opaque := pixels[pixels != 0]).size:
+            break
+    return Image.frombytes("RGBA", (opaque.size, 1), opaque.tobytes()).convert("RGB")

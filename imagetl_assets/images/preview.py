@@ -116,4 +116,4 @@ def _encode(picture: PIL.Image.Image, scale: float, shared: PIL.Image.Image) -> 
     from PIL import Image
 
     small = _shrunk(picture, scale).quantize(palette=shared, dither=Image.Dither.NONE)
-    return palette.write(small.size, small.tobytes(), bytes(shared.getpalette() or ()), None)
+    return palette.write(small)

@@ -54,9 +54,22 @@ def test_layout_is_short_json() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [[], [1], [1, 2, 3], [1, 2, *range(11), -5], [1, 2, *range(11), "x"], [1, 2, *[1e3] * 12]],
+    [
+        [],
+        [1],
+        [1, -2],
+        [1, 2, 3],
+        [1, 70_000],
+        [1, 2, *[1] * 6, 6, *[1] * 4, -5],
+        [1, 2, *[1] * 6, 6, *[1] * 4, "x"],
+        [1, 2, *[1] * 6, 6, *[1] * 4, True],
+        [1, 2, *[1] * 6, 7, *[1] * 5],
+        [1, 2, 65_535, *[1] * 5, 6, *[1] * 5],
+        [1, 2, 1, 1, 0, *[1] * 3, 6, *[1] * 5],
+    ],
 )
 def test_other_json_is_no_layout(values: list[int]) -> None:
+    assert gif.GifLayout.from_json([1, 2, *[1] * 6, 6, *[1] * 5]).images
     with pytest.raises(ImageError, match="layout"):
         gif.GifLayout.from_json(values)
 
@@ -145,6 +158,8 @@ def test_fps_becomes_a_duration() -> None:
         gif.frame_duration(0)
     with pytest.raises(ValueError, match="milliseconds"):
         gif.hundredths(700_000)
+    with pytest.raises(ValueError, match="milliseconds"):
+        gif.hundredths(float("nan"))
     with pytest.raises(ValueError, match="loop"):
         join([still()], loop=-1)
 
