@@ -17,10 +17,24 @@ from imagetl_assets.upstream import UpstreamFiles
 warnings.filterwarnings("ignore", category=BetaWarning, module=r"imagetl_assets\.")
 
 
-def _executor() -> ExecutorDefinition:
-    """Return the Dask executor; its cluster is `DASK_SCHEDULER_ADDRESS` where that is set."""
-    address = scheduler_address()
-    if not address:
+def define(storage: str, upstream: str, executor: ExecutorDefinition) -> Definitions:
+    """Return the definitions for this storage root, upstream base and executor."""
+    image_storage = ImageStorage(root=storage)
+    return Definitions(
+        assets=[raw_data_file, frames_and_files, clip_gif],
+        jobs=[image_etl(storage)],
+        executor=executor,
+        resources={
+            "io_manager": RecordIOManager(storage=image_storage),
+            "storage": image_storage,
+            "upstream": UpstreamFiles(base=upstream),
+        },
+    )
+
+
+def executor_for(address: str | None) -> ExecutorDefinition:
+    """Return the Dask executor, by default on the cluster at `address`, or on one of its own."""
+    if address is None:
         return dask_executor
     cluster = Field(
         CONFIG_SCHEMA["cluster"].config_type, default_value={"existing": {"address": address}}
@@ -30,15 +44,4 @@ def _executor() -> ExecutorDefinition:
     )
 
 
-storage = ImageStorage(root=storage_root())
-
-defs = Definitions(
-    assets=[raw_data_file, frames_and_files, clip_gif],
-    jobs=[image_etl],
-    executor=_executor(),
-    resources={
-        "io_manager": RecordIOManager(storage=storage),
-        "storage": storage,
-        "upstream": UpstreamFiles(base=upstream_base()),
-    },
-)
+defs = define(storage_root(), upstream_base(), executor_for(scheduler_address()))

@@ -33,9 +33,7 @@ class Progress:
             wait = f"again in {data.seconds_to_wait:g} s" if data.seconds_to_wait else "again"
             self._say(f"{event.step_key} will be tried {wait}: {self._reason(data.error)}")
         elif kind is DagsterEventType.STEP_FAILURE and self.failure is None:
-            self.failure = (
-                f"{event.step_key} failed: {self._reason(event.step_failure_data.error)}"
-            )
+            self.failure = f"{event.step_key} failed: {self._reason(event.step_failure_data.error)}"
         elif kind is DagsterEventType.PIPELINE_FAILURE and self.failure is None:
             self.failure = f"the run failed: {self._reason(event.job_failure_data.error)}"
 
@@ -47,7 +45,8 @@ class Progress:
     def _materialized(self, event: DagsterEvent) -> None:
         asset = event.asset_key
         metadata = {
-            name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
+            name: value.value
+            for name, value in event.step_materialization_data.materialization.metadata.items()
         }
         name = asset.to_python_identifier() if asset else ""
         if name == "raw_data_file":

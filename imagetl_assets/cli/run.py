@@ -16,7 +16,9 @@ from imagetl_assets.cli.source import Source, open_source
 from imagetl_assets.redact import redact_url
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun
+    from collections.abc import Iterator
+
+    from dagster import DagsterEvent, DagsterInstance, DagsterRun
     from dagster._core.definitions.reconstruct import ReconstructableJob
 
 STATE_FOLDER = ".state"
@@ -56,7 +58,7 @@ def run(source: str | None, options: Options) -> int:
         instance = stack.enter_context(_instance())
         stack.callback(progress.close)
         if not options.verbose:
-            logging.getLogger("distributed").setLevel(logging.CRITICAL)
+            _silence_dask()
         try:
             for event in _events(instance, subject, options):
                 progress.see(event)
@@ -72,7 +74,7 @@ def run(source: str | None, options: Options) -> int:
     return 0
 
 
-def _events(instance: DagsterInstance, subject: Source, options: Options) -> Any:
+def _events(instance: DagsterInstance, subject: Source, options: Options) -> Iterator[DagsterEvent]:
     """Create a run and execute it; yield its events."""
     from dagster._core.execution.api import execute_run_iterator
 
@@ -155,6 +157,12 @@ def _instance() -> DagsterInstance:
     state = Path(STATE_FOLDER).absolute()
     state.mkdir(exist_ok=True)
     return DagsterInstance.from_ref(InstanceRef.from_dir(str(state), config_dir=os.getcwd()))
+
+
+def _silence_dask() -> None:
+    import distributed  # noqa: F401  # it sets the levels of its loggers when it is imported
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 
 def _shown(uri: str) -> str:
