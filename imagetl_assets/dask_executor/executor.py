@@ -46,6 +46,7 @@ from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, ExecutorConfig
 from imagetl_assets.dask_executor.events import EventWriter
 from imagetl_assets.dask_executor.loading import code_version
 from imagetl_assets.dask_executor.messages import Batch, Message, RunSpec
+from imagetl_assets.dask_executor.reexecution import with_steps_never_started
 
 if TYPE_CHECKING:
     from dagster import InitExecutorContext
@@ -106,6 +107,7 @@ class DaskExecutor(Executor):
             DagsterExecutionInterruptedError: the run was asked to stop.
         """
         config = self._config
+        execution_plan = with_steps_never_started(plan_context, execution_plan)
         with ExitStack() as stack:
             cluster = stack.enter_context(
                 open_cluster(
@@ -473,7 +475,11 @@ class _Run:
             token=self._token,
             topic=self._cluster.topic,
             job=job,
-            dagster_run=context.dagster_run,
+            # Steps look up there which inputs are from the parent run.
+            dagster_run=context.dagster_run._replace(
+                step_keys_to_execute=context.dagster_run.step_keys_to_execute
+                and plan.step_keys_to_execute
+            ),
             run_config=context.run_config,
             instance_ref=context.instance.get_ref(),
             retry_mode=self._config.retries,
