@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,14 +143,31 @@ def own_cluster(tmp_path: Path) -> Iterator[Callable[..., DaskProcesses]]:
         processes.stop()
 
 
+def local_instance(home: Path, **overrides: Any) -> DagsterInstance:
+    """A Dagster instance with its files in this folder, on SQLite unless overridden."""
+    return DagsterInstance.local_temp(
+        str(home), overrides={"telemetry": {"enabled": False}, **overrides}
+    )
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an instance without runs; to copy them takes less than to create tables."""
+    home = tmp_path_factory.mktemp("empty_home")
+    with local_instance(home) as instance:
+        instance.get_runs()
+    return home
+
+
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+def dagster_home(tmp_path: Path, empty_home: Path) -> Path:
+    return Path(shutil.copytree(empty_home, tmp_path / "dagster_home"))
+
+
+@pytest.fixture
+def instance(dagster_home: Path) -> Iterator[DagsterInstance]:
     """A Dagster instance on SQLite."""
-    home = tmp_path / "dagster_home"
-    home.mkdir()
-    with DagsterInstance.local_temp(
-        str(home), overrides={"telemetry": {"enabled": False}}
-    ) as instance:
+    with local_instance(dagster_home) as instance:
         yield instance
 
 
