@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,93 +25,12 @@ from dagster import (
     reconstructable,
 )
 from dagster._core.execution.job_execution_result import JobExecutionResult
-from distributed import Client
 
-PROJECT = Path(__file__).parents[2]
-
-
-@dataclass
-class DaskProcesses:
-    """A scheduler and workers, each a process of its own."""
-
-    folder: Path
-    address: str = ""
-    scheduler: subprocess.Popen[bytes] | None = None
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def start_scheduler(self) -> None:
-        file = self.folder / "scheduler.json"
-        self.scheduler = self._start(
-            "dask_scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={file}"
-        )
-        deadline = time.monotonic() + 30
-        while not self.address and time.monotonic() < deadline:
-            time.sleep(0.05)
-            if file.exists() and (text := file.read_text()):
-                self.address = json.loads(text)["address"]
-        assert self.address, "the Dask scheduler did not start"
-
-    def start_workers(
-        self, count: int, *options: str, env: Mapping[str, str] | None = None
-    ) -> None:
-        before = self._count_workers()
-        for _ in range(count):
-            self.workers.append(
-                self._start(
-                    "dask_worker",
-                    self.address,
-                    "--nthreads=1",
-                    f"--local-directory={self.folder}",
-                    *options,
-                    env=env,
-                )
-            )
-        with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(before + count, timeout=30)
-
-    def run_config(self, **executor_config: Any) -> dict[str, Any]:
-        cluster = {"existing": {"address": self.address}}
-        return {"execution": {"config": {"cluster": cluster, **executor_config}}}
-
-    def stop(self) -> None:
-        for process in [*self.workers, self.scheduler]:
-            if process is not None:
-                with_group(process, signal.SIGKILL)
-                process.wait()
-
-    def _count_workers(self) -> int:
-        with Client(self.address, set_as_default=False) as client:
-            return len(client.scheduler_info()["workers"])
-
-    def _start(
-        self, program: str, *arguments: str, env: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{program}.log").open("ab")
-        return subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--no-dashboard"],
-            stdout=log,
-            stderr=log,
-            cwd=self.folder,  # not the folder of the run's process
-            env={**os.environ, "PYTHONPATH": str(PROJECT), **(env or {})},
-            start_new_session=True,
-        )
-
-
-def with_group(process: subprocess.Popen[bytes], signal_number: int) -> None:
-    """Send a signal to a process and its children (a nanny and its worker)."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal_number)
-
-
-@contextmanager
-def dask_processes(folder: Path, workers: int = 2, *options: str) -> Iterator[DaskProcesses]:
-    processes = DaskProcesses(folder)
-    try:
-        processes.start_scheduler()
-        processes.start_workers(workers, *options)
-        yield processes
-    finally:
-        processes.stop()
+from imagetl_assets_tests.dask_executor.processes import (
+    PROJECT,
+    DaskProcesses,
+    dask_processes,
+)
 
 
 @pytest.fixture(scope="session")

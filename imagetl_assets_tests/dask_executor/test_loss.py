@@ -17,13 +17,11 @@ from dagster import (
 )
 
 from imagetl_assets_tests.dask_executor.conftest import (
-    DaskProcesses,
     Marks,
     RunProcess,
     run_error,
     run_job,
     wait_until,
-    with_group,
 )
 from imagetl_assets_tests.dask_executor.jobs_harmful import (
     deadly_job,
@@ -31,6 +29,7 @@ from imagetl_assets_tests.dask_executor.jobs_harmful import (
     one_loss_job,
     slow_then_more_job,
 )
+from imagetl_assets_tests.dask_executor.processes import DaskProcesses, with_group
 
 StartCluster = Callable[..., DaskProcesses]
 

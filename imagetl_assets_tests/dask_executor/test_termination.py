@@ -9,14 +9,9 @@ import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from imagetl_assets_tests.dask_executor.conftest import (
-    DaskProcesses,
-    Marks,
-    RunProcess,
-    run_job,
-    wait_until,
-)
+from imagetl_assets_tests.dask_executor.conftest import Marks, RunProcess, run_job, wait_until
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
+from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 
 HARMFUL = "imagetl_assets_tests.dask_executor.jobs_harmful"
 
