@@ -44,10 +44,8 @@ class Progress:
 
     def _materialized(self, event: DagsterEvent) -> None:
         asset = event.asset_key
-        metadata = {
-            name: value.value
-            for name, value in event.step_materialization_data.materialization.metadata.items()
-        }
+        materialization = event.step_materialization_data.materialization
+        metadata: dict[str, Any] = {k: v.value for k, v in materialization.metadata.items()}
         name = asset.to_python_identifier() if asset else ""
         if name == "raw_data_file":
             what = "download skipped," if metadata["skipped"] else "downloaded"

@@ -1,0 +1,366 @@
+"""The whole job, step by step in this process."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import AssetKey
+
+from imagetl_assets.sample import sample_bytes
+from imagetl_assets_tests.pipeline import bundles, http_server
+from imagetl_assets_tests.pipeline.conftest import Pipeline
+from imagetl_assets_tests.pipeline.http_server import HttpServer
+
+
+def test_the_real_bundle_becomes_frames_and_a_clip(pipeline: Pipeline, server: HttpServer) -> None:
+    bundle = bundles.real_bundle()
+    server.add_file("/all-images.img", bundle)
+    outcome = pipeline.run()
+    assert outcome.success
+    assert pipeline.file("image-data.img").read_bytes() == bundle
+    names = [f"frame_{i:02d}.gif" for i in range(27)]
+    assert pipeline.frame_names() == names
+    stored = [pipeline.file(f"frames/{name}").read_bytes() for name in names]
+    assert stored == bundles.pieces(bundle)
+    clip = pipeline.file("clip.gif").read_bytes()
+    assert bundles.pixels(clip) == [bundles.pixels(frame)[0] for frame in stored]
+    assert bundles.timing(clip) == ({100}, 0)
+
+
+def test_lineage_and_partitions(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/ünï code.img", bundles.small_bundle())
+    server.add_file("/%C3%BCn%C3%AF%20code.img", bundles.small_bundle())
+    assert pipeline.run("ünï code.img").success
+    assert pipeline.instance.get_dynamic_partitions("upstream_files") == ["ünï code.img"]
+    assert pipeline.frame_names("ünï code.img") == [f"frame_0{i}.gif" for i in range(3)]
+    for asset in ("raw_data_file", "frames", "frame_files", "clip_gif"):
+        event = pipeline.instance.get_latest_materialization_event(AssetKey(asset))
+        assert event is not None
+        assert event.asset_materialization is not None
+        assert event.asset_materialization.partition == "ünï code.img"
+
+
+def test_a_second_run_skips_the_download(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle())
+    first = pipeline.run()
+    second = pipeline.run()
+    assert second.success
+    assert [status for _, status in server.requests] == [200, 304]
+    assert not first.metadata("raw_data_file")["skipped"]
+    assert second.metadata("raw_data_file")["skipped"]
+    assert second.metadata("clip_gif")["frames"] == 3
+    versions = [
+        event.asset_materialization.tags["dagster/data_version"]
+        for event in pipeline.instance.fetch_materializations(
+            AssetKey("raw_data_file"), limit=2
+        ).records
+        if event.asset_materialization and event.asset_materialization.tags
+    ]
+    assert versions == [hashlib.sha256(bundles.small_bundle()).hexdigest()] * 2
+
+
+def test_skip_uses_no_network(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle())
+    assert pipeline.run().success
+    outcome = pipeline.run(raw={"on_existing": "skip", "url": "http://127.0.0.1:1/gone"})
+    assert outcome.success
+    assert outcome.metadata("raw_data_file")["skipped"]
+    assert len(server.requests) == 1
+
+
+def test_skip_takes_a_file_that_a_user_has_put_there(pipeline: Pipeline) -> None:
+    pipeline.file("").mkdir(parents=True)
+    pipeline.file("image-data.img").write_bytes(bundles.small_bundle(4))
+    outcome = pipeline.run(raw={"on_existing": "skip"})
+    assert outcome.success
+    assert outcome.metadata("clip_gif")["frames"] == 4
+
+
+def test_redownload_and_changed_files_are_fetched(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle())
+    assert pipeline.run().success
+    assert not pipeline.run(raw={"on_existing": "redownload"}).metadata("raw_data_file")["skipped"]
+    pipeline.file("image-data.img").write_bytes(b"somebody wrote here")
+    outcome = pipeline.run()
+    assert outcome.success
+    assert not outcome.metadata("raw_data_file")["skipped"]
+    assert pipeline.file("image-data.img").read_bytes() == bundles.small_bundle()
+
+
+def test_config_of_all_assets(pipeline: Pipeline, server: HttpServer) -> None:
+    url = server.add_file("/elsewhere", bundles.small_bundle(5))
+    outcome = pipeline.run(
+        "mine.img",
+        raw={"url": url, "path": "raw/data.bin"},
+        frames={"frames_per_step": 2},
+        clip={"filename": "out/film.gif", "frame_duration_ms": 250, "loop": 3},
+    )
+    assert outcome.success
+    assert outcome.metadata("frames")["mapped steps"] == 3
+    steps = [event.step_key for event in outcome.result.get_step_success_events()]
+    assert "frames.store_frames[frames_02_03]" in steps
+    assert "frames.store_frames[frames_04_04]" in steps
+    assert pipeline.file("raw/data.bin", "mine.img").exists()
+    clip = pipeline.file("out/film.gif", "mine.img").read_bytes()
+    assert bundles.timing(clip) == ({250}, 3)
+
+
+def test_more_than_64_frames_are_stored_in_batches(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle(130))
+    outcome = pipeline.run()
+    assert outcome.success
+    assert outcome.metadata("frames")["mapped steps"] == 44
+    assert pipeline.frame_names()[0] == "frame_000.gif"
+    assert len(pipeline.frame_names()) == 130
+
+
+def test_other_formats_become_gif(pipeline: Pipeline, server: HttpServer) -> None:
+    frames = [bundles.tiny_frame(i, format=kind) for i, kind in enumerate(("GIF", "PNG", "BMP"))]
+    server.add_file("/all-images.img", b"\n\n\n\n".join(frames))
+    outcome = pipeline.run()
+    assert outcome.success
+    assert outcome.metadata("frames")["formats"] == {"GIF": 1, "PNG": 1, "BMP": 1}
+    assert outcome.metadata("frame_files")["converted"] == 2
+    clip = bundles.pixels(pipeline.file("clip.gif").read_bytes())
+    assert clip == [bundles.pixels(frame)[0] for frame in frames]
+
+
+def test_fewer_frames_leave_no_stale_frame(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle(5))
+    assert pipeline.run().success
+    server.add_file("/all-images.img", bundles.small_bundle(2, shade=9))
+    assert pipeline.run().success
+    assert pipeline.frame_names() == ["frame_00.gif", "frame_01.gif"]
+    clip = bundles.pixels(pipeline.file("clip.gif").read_bytes())
+    assert clip == [bundles.pixels(f)[0] for f in bundles.pieces(bundles.small_bundle(2, 9))]
+    assert list(pipeline.file(".imagetl/work").iterdir()) == []
+
+
+def test_the_clip_is_made_of_the_frame_files_if_the_raw_file_is_gone(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    from dagster import in_process_executor
+
+    from imagetl_assets.definitions import define
+
+    server.add_file("/all-images.img", bundles.small_bundle())
+    assert pipeline.run().success
+    before = pipeline.file("clip.gif").read_bytes()
+    pipeline.file("clip.gif").unlink()
+    pipeline.file("image-data.img").unlink()
+    definitions = define(str(pipeline.root), pipeline.upstream, in_process_executor)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=pipeline.instance,
+        asset_selection=[AssetKey("clip_gif")],
+        partition_key="all-images.img",
+    )
+    assert result.success
+    assert pipeline.file("clip.gif").read_bytes() == before
+
+
+def test_metadata_are_worth_reading(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", sample_bytes(20))
+    outcome = pipeline.run()
+    clip = outcome.metadata("clip_gif")
+    assert clip["frames"] == 20
+    assert clip["stored at"] == pipeline.file("clip.gif").as_uri()
+    assert clip["bytes"] == pipeline.file("clip.gif").stat().st_size
+    assert clip["preview"].startswith("![clip](data:image/gif;base64,R0lGOD")
+    assert len(clip["preview"]) <= 150_000
+    raw = outcome.metadata("raw_data_file")
+    assert raw["source"] == f"{server.url}/all-images.img"
+    assert raw["bytes"] == len(sample_bytes(20))
+    assert raw["seconds"] >= 0
+
+
+HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("body", "step", "problem"),
+    [
+        (b"", "raw_data_file", "is empty"),
+        (HTML, "raw_data_file", "HTML"),
+        (b"\n" * 9, "raw_data_file", "newlines"),
+    ],
+)
+def test_bad_content_is_refused_before_it_replaces_anything(
+    pipeline: Pipeline, server: HttpServer, body: bytes, step: str, problem: str
+) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle())
+    assert pipeline.run().success
+    before = _contents(pipeline.root)
+    server.add_file("/all-images.img", body)
+    outcome = pipeline.run(retries=True)
+    assert outcome.failed_step == step
+    assert problem in outcome.failure
+    assert _contents(pipeline.root) == before
+    assert server.count("/all-images.img") == 2  # not tried again
+
+
+def test_bad_content_leaves_no_clip(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", HTML)
+    assert not pipeline.run().success
+    assert not pipeline.file("clip.gif").exists()
+    assert not pipeline.file("image-data.img").exists()
+
+
+def test_a_damaged_frame_is_named(pipeline: Pipeline, server: HttpServer) -> None:
+    bundle, offset = bundles.damaged_bundle()
+    server.add_file("/all-images.img", bundle)
+    outcome = pipeline.run(retries=True)
+    assert f"frame 1 at byte {offset:,}" in outcome.failure
+    assert not pipeline.file("clip.gif").exists()
+    assert not pipeline.file("frames").exists()
+    skipping = pipeline.run(frames={"on_damaged_frame": "skip"})
+    assert skipping.success
+    assert skipping.metadata("frames")["frames"] == 2
+    ((number, where, _),) = skipping.metadata("frames")["damaged"]
+    assert (number, where) == (1, offset)
+
+
+def test_a_frame_whose_pixels_are_damaged_is_named(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    frames = bundles.pieces(sample_bytes(3))
+    broken = bytearray(frames[2])
+    middle = len(broken) // 2
+    broken[middle : middle + 40] = b"\xff" * 40
+    bundle = b"\n\n\n\n".join([*frames[:2], bytes(broken)])
+    server.add_file("/all-images.img", bundle)
+    outcome = pipeline.run(retries=True)
+    assert not outcome.success
+    assert f"frame 2 at byte {bundle.index(bytes(broken)):,}" in outcome.failure
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/x", "a/../../x", "a\0b", "frames/x", ".imagetl/x"])
+def test_paths_that_leave_their_place_are_refused(
+    pipeline: Pipeline, server: HttpServer, path: str
+) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle())
+    assert "path" in pipeline.run(raw={"path": path}).failure
+    assert server.requests == []
+    assert "path" in pipeline.run(clip={"filename": path}).failure
+
+
+def test_a_clip_does_not_replace_the_raw_file(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle())
+    outcome = pipeline.run(clip={"filename": "image-data.img"})
+    assert "choose another" in outcome.failure
+    assert pipeline.file("image-data.img").read_bytes() == bundles.small_bundle()
+
+
+@pytest.mark.parametrize("key", ["..", "a/b", ".imagetl", "x" * 300])
+def test_partition_keys_that_leave_the_root_are_refused(
+    pipeline: Pipeline, server: HttpServer, key: str
+) -> None:
+    assert "partition key" in pipeline.run(key).failure
+    assert server.requests == []
+
+
+def test_a_size_limit(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle(50))
+    assert "limit of 1,000 bytes" in pipeline.run(raw={"max_bytes": 1000}, retries=True).failure
+    assert server.count("/all-images.img") == 1
+
+
+def test_404_is_not_tried_again(pipeline: Pipeline, server: HttpServer) -> None:
+    assert "status 404" in pipeline.run(retries=True).failure
+    assert len(server.requests) == 1
+
+
+@pytest.mark.timeout(60)
+def test_503_is_tried_again_after_ten_seconds(pipeline: Pipeline, server: HttpServer) -> None:
+    body = http_server.file(bundles.small_bundle())
+    server.add("/all-images.img", http_server.in_turn(http_server.status(503), body))
+    outcome = pipeline.run(retries=True)
+    assert outcome.success
+    (retry,) = [
+        event for event in outcome.result.all_events if event.is_step_up_for_retry
+    ]
+    assert retry.step_retry_data.seconds_to_wait == 10
+
+
+def test_credentials_go_nowhere(pipeline: Pipeline, server: HttpServer) -> None:
+    host = server.url.removeprefix("http://")
+    server.add_file("/ok.img", bundles.small_bundle())
+    server.add("/moved", http_server.status(302, Location="ftp://u:s3cret@elsewhere/?sig=s3cret"))
+    server.add("/short.img", http_server.short_body(b"GIF89a", 1000))
+    outcomes = []
+    for path in ("ok.img", "missing.img", "moved", "short.img"):
+        url = f"http://user:s3cret@{host}/{path}?X-Amz-Signature=s3cret"
+        outcomes.append(pipeline.run("secret.img", raw={"url": url}))
+    url = "http://user:s3cret@127.0.0.1:1/x?sig=s3cret"
+    outcomes.append(pipeline.run("secret.img", raw={"url": url}))
+    url = "http://user:s3cret@[bad/x?sig=s3cret"
+    outcomes.append(pipeline.run("secret.img", raw={"url": url}))
+    assert [outcome.success for outcome in outcomes] == [True] + 5 * [False]
+    for outcome in outcomes:
+        assert "s3cret" not in _event_log(pipeline, outcome.result.run_id)
+    assert not any(b"s3cret" in content for content in _contents(pipeline.root).values())
+
+
+def test_two_workers_with_different_roots_do_not_mix(
+    pipeline: Pipeline, server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run was created by a process whose storage is another than that of its workers."""
+    from imagetl_assets.automation import jobs
+
+    server.add_file("/all-images.img", bundles.small_bundle())
+    monkeypatch.setattr(jobs, "root_name", lambda root: "/of/the/run")
+    failure = pipeline.run().failure
+    assert "/of/the/run" in failure
+    assert str(pipeline.root) in failure
+    assert not pipeline.file("image-data.img").exists()
+
+
+def test_a_namesake_of_the_root_on_another_disk_is_noticed(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    from imagetl_assets.storage.local import LocalStore
+
+    def move_the_root(request: http_server.Request) -> None:
+        pipeline.root.rename(pipeline.root.with_name("moved"))
+        LocalStore(str(pipeline.root)).identity()
+        request.reply(200, bundles.small_bundle())
+
+    server.add("/all-images.img", move_the_root)
+    assert "on another disk" in pipeline.run().failure
+
+
+def test_a_run_that_is_overtaken_says_so(pipeline: Pipeline, server: HttpServer) -> None:
+    from imagetl_assets.storage.local import LocalStore
+
+    server.add_file("/all-images.img", bundles.small_bundle())
+    original = LocalStore.write_many
+
+    def overtake(self: LocalStore, files: dict[str, bytes]) -> None:
+        original(self, files)
+        if any(key.endswith("frame_00.gif") for key in files):
+            pipeline.file("image-data.img").write_bytes(bundles.small_bundle(3, shade=7))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalStore, "write_many", overtake)
+        outcome = pipeline.run()
+    assert not outcome.success
+    failures = outcome.result.get_step_failure_events()
+    data = failures[0].step_failure_data.user_failure_data
+    assert data is not None
+    assert "replaced" in (data.description or "")
+
+
+def _contents(root: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
+
+
+def _event_log(pipeline: Pipeline, run_id: str) -> str:
+    from dagster_shared.serdes import serialize_value
+
+    entries: list[Any] = list(pipeline.instance.all_logs(run_id))
+    return "\n".join(serialize_value(entry) for entry in entries)
