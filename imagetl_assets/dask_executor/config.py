@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from dagster import Field, IntSource, Noneable, Permissive, Selector, StringSource
-from dagster._core.execution.retries import RetryMode, get_retries_config
+from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.tags import get_tag_concurrency_limits_config
 
 # Cluster kinds of dagster-dask that are started with the keyword arguments in their config.
@@ -33,9 +33,20 @@ def _cluster_field() -> Field:
     )
 
 
+def _retries_field() -> Field:
+    return Field(
+        Selector({mode.value: Field({}, is_required=False) for mode in RetryMode}),
+        default_value={RetryMode.ENABLED.value: {}},
+        description=(
+            "Whether steps that ask for a retry get one (default: enabled). Deferred: that they "
+            "asked is in the event log, and to run them again is for whoever reads it."
+        ),
+    )
+
+
 CONFIG_SCHEMA: dict[str, Any] = {
     "cluster": _cluster_field(),
-    "retries": get_retries_config(),
+    "retries": _retries_field(),
     "max_concurrent": Field(
         Noneable(int),
         default_value=None,
