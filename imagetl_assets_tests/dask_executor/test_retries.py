@@ -17,8 +17,8 @@ from imagetl_assets_tests.dask_executor.jobs_retries import (
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 
 
-@pytest.mark.parametrize("mode", ["enabled", "disabled", "deferred"])
-def test_each_retry_mode_does_what_it_does_in_process(
+@pytest.mark.parametrize("mode", ["enabled", "disabled"])
+def test_the_retry_modes_do_what_they_do_in_process(
     mode: str, cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
     retries = {"retries": {mode: {}}}
@@ -64,6 +64,8 @@ def test_without_retries_each_step_is_tried_once(
         for step in ("fails_twice", "fails_always", "asks_for_a_retry"):
             assert marks.of(step) == ["0"]
             assert step in steps_that(event_type, instance, result.run_id)
+        started = steps_that(DagsterEventType.STEP_START, instance, result.run_id)
+        assert not {"after_two_failures", "after_request"} & set(started)
 
 
 def test_a_retry_waits_as_long_as_its_policy_says(
