@@ -250,9 +250,12 @@ def pixels(image: GifImage, table: bytes, data: bytes | memoryview) -> PIL.Image
     alone = image._replace(left=0, top=0, transparent=-1)
     screen = _SCREEN.pack(SIGNATURES[1], image.width, image.height, 0, 0, 0)
     # No trailer: a decoder that wants more than the image's own data finds nothing.
-    picture = Image.open(io.BytesIO(b"".join((screen, _head(alone, table), data))), formats=["GIF"])
+    source = io.BytesIO(b"".join((screen, _head(alone, table), data)))
     try:
+        picture = Image.open(source, formats=["GIF"])
         picture.load()
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"the image is too large: {error}", image.data_offset) from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ImageError(f"the image data are damaged: {error}", image.data_offset) from error
     return picture
@@ -261,7 +264,7 @@ def pixels(image: GifImage, table: bytes, data: bytes | memoryview) -> PIL.Image
 def screen_size(layouts: Iterable[GifLayout], *, deltas: bool = False) -> Screen:
     """Return the smallest screen that shows all of these, as `assemble` needs it.
 
-    `deltas` says that each image is to be drawn over the one before (see `transcode.delta`).
+    `deltas` says that each image is to be drawn over the one before (see `delta.delta`).
     """
     width = height = 0
     right = bottom = 0xFFFF
@@ -314,7 +317,7 @@ def assemble(
         ImageError: there are no images, or bytes that do not fit their layout.
         ValueError: a duration or loop count that GIF cannot hold.
     """
-    from imagetl_assets.images import opening
+    from imagetl_assets.images import opening  # which needs this module, and numpy only at times
 
     delay = hundredths(duration_ms)
     if loop is not None and not 0 <= loop <= 0xFFFF:

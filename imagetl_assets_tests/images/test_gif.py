@@ -134,6 +134,11 @@ def test_check_pixels_finds_missing_and_impossible_codes() -> None:
         gif.check_pixels(bytes(broken))
 
 
+def test_check_pixels_refuses_a_bomb() -> None:
+    with pytest.raises(ImageError, match="too large"):
+        gif.check_pixels(Gif(1, 1, [Picture(65_535, 65_535, b"", COLOURS[:12])]).encode())
+
+
 def test_check_pixels_does_not_take_the_next_image_for_data() -> None:
     short = Picture(8, 8, bytes(20), COLOURS[:12])
     whole = Picture(8, 8, bytes(64), COLOURS[:12])
