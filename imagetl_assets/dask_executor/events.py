@@ -11,7 +11,7 @@ import asyncio
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
     from dagster._core.events.log import EventLogEntry
     from distributed import Worker
+    from sqlalchemy import Engine
 
 FLUSH_SECONDS = 0.25  # an event is on its way at most this long after it happened
 
@@ -129,6 +130,7 @@ class EventWriter:
 
         self._instance = instance
         self._run_id = run_id
+        self._engine = _sqlite_engine(instance, run_id)
         # For these, an event log keeps more than a row in its table.
         self._special = {
             event_type.value
@@ -151,18 +153,46 @@ class EventWriter:
             self._instance.handle_new_event(event.entry or _entry_of(event))
         self._insert(rows)
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def _connection(self) -> AbstractContextManager[Any]:
+        if self._engine is not None:
+            return self._engine.begin()
+        storage: Any = self._instance.event_log_storage
+        connection: AbstractContextManager[Any] = storage.run_connection(self._run_id)
+        return connection
+
     def _insert(self, rows: list[Any]) -> None:
         if not rows:
             return
         from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 
-        storage: Any = self._instance.event_log_storage
-        with storage.run_connection(self._run_id) as connection:
+        with self._connection() as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
         # As DagsterInstance.handle_new_event does: listeners registered in this process.
         for subscriber in self._instance._subscribers[self._run_id]:
             for row in rows:
                 subscriber(_entry_from_json(row["event"]))
+
+
+def _sqlite_engine(instance: DagsterInstance, run_id: str) -> Engine | None:
+    """Keeps a connection to the run's SQLite file: Dagster opens and closes one for each write."""
+    from dagster._core.storage.event_log import SqliteEventLogStorage
+    from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+    from sqlalchemy import create_engine
+
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqliteEventLogStorage):
+        return None
+    with storage.run_connection(run_id):
+        pass  # makes the file's tables if there are none
+    return create_engine(
+        storage.conn_string_for_shard(run_id),
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+    )
 
 
 def _entry_of(event: ForwardedEvent) -> EventLogEntry:

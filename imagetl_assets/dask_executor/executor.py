@@ -202,6 +202,7 @@ class _Run:
         if self._batches:
             self._cluster.interrupt(self._token, patience=INTERRUPT_SECONDS)
         self._cluster.close_run(self._token)
+        self._writer.close()
 
     # Ready steps
 
