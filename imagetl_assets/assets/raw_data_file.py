@@ -167,7 +167,7 @@ def _copy(file: UpstreamFile, out: BinaryIO, max_bytes: int | None, shown: str) 
     """Stream `file` to `out`; return its size and sha256.
 
     Raises:
-        UpstreamError: it is too large, cut short, or no bundle of images.
+        UpstreamError: it cannot be read to its end, is too large, or no bundle of images.
     """
     _check_size(file.size or 0, max_bytes, shown)
     digest = hashlib.sha256()
@@ -179,8 +179,6 @@ def _copy(file: UpstreamFile, out: BinaryIO, max_bytes: int | None, shown: str) 
         _check_size(size, max_bytes, shown)
         digest.update(block)
         out.write(block)
-    if file.size not in (None, size):
-        raise TransientError(f"{shown} ended after {size:,} of {file.size:,} bytes")
     if not size:
         raise PermanentError(f"{shown} is not a bundle of images: it is empty")
     return size, digest.hexdigest()

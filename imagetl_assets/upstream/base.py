@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from imagetl_assets.upstream.errors import TransientError
+
 BLOCK_BYTES = 256 * 1024
 
 
@@ -14,7 +16,7 @@ class UpstreamFile:
     """An upstream file that is open for reading.
 
     Attributes:
-        blocks: its bytes; iterating may raise UpstreamError.
+        blocks: all of its bytes; iterating may raise UpstreamError.
         size: the announced size in bytes, or None.
         etag: whatever changes when the content does, or None.
         last_modified: the HTTP date, or None.
@@ -40,6 +42,16 @@ class Timeouts:
 
     connect: float = 10
     read: float = 60
+
+
+def all_of(blocks: Iterator[bytes], size: int | None, shown: str) -> Iterator[bytes]:
+    """Pass on the blocks of a file. Raises TransientError if they do not add up to `size`."""
+    received = 0
+    for block in blocks:
+        received += len(block)
+        yield block
+    if size not in (None, received):
+        raise TransientError(f"{shown} ended after {received:,} of {size:,} bytes")
 
 
 def source_id(url: str) -> str:

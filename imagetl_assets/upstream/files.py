@@ -9,7 +9,7 @@ from typing import Any
 from imagetl_assets.redact import redact_url
 from imagetl_assets.storage.base import FileState
 from imagetl_assets.storage.remote import file_state
-from imagetl_assets.upstream.base import BLOCK_BYTES, Known, UpstreamFile
+from imagetl_assets.upstream.base import BLOCK_BYTES, Known, UpstreamFile, all_of
 from imagetl_assets.upstream.errors import PermanentError, TransientError, UpstreamError
 
 _READ_AHEAD = 8 * 1024 * 1024
@@ -29,7 +29,8 @@ def open_file(url: str, known: Known) -> Iterator[UpstreamFile | None]:
         return
     file, state = opened
     with file:
-        yield UpstreamFile(_blocks(file, shown), state.size, state.version, None)
+        blocks = all_of(_blocks(file, shown), state.size, shown)
+        yield UpstreamFile(blocks, state.size, state.version, None)
 
 
 def _open(url: str, known: Known, shown: str) -> tuple[Any, FileState] | None:

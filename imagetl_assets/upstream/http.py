@@ -12,7 +12,7 @@ import requests
 from requests import exceptions
 
 from imagetl_assets.redact import redact_url
-from imagetl_assets.upstream.base import BLOCK_BYTES, Known, Timeouts, UpstreamFile
+from imagetl_assets.upstream.base import BLOCK_BYTES, Known, Timeouts, UpstreamFile, all_of
 from imagetl_assets.upstream.errors import PermanentError, TransientError
 
 _RETRY_STATUS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -65,7 +65,7 @@ def open_http(url: str, known: Known, timeouts: Timeouts) -> Iterator[UpstreamFi
             _check_status(response, shown)
             size = None if "Content-Encoding" in response.headers else _length(response)
             yield UpstreamFile(
-                blocks=_blocks(response, shown, size),
+                blocks=all_of(_blocks(response, shown), size, shown),
                 size=size,
                 etag=response.headers.get("ETag"),
                 last_modified=response.headers.get("Last-Modified"),
@@ -87,17 +87,13 @@ def _length(response: requests.Response) -> int | None:
     return int(length) if length.isascii() and length.isdigit() else None
 
 
-def _blocks(response: requests.Response, shown: str, size: int | None) -> Iterator[bytes]:
-    received = 0
+def _blocks(response: requests.Response, shown: str) -> Iterator[bytes]:
+    # `all_of` checks the length, and can say how much there was.
+    response.raw.enforce_content_length = False
     try:
-        for block in response.iter_content(BLOCK_BYTES):
-            received += len(block)
-            yield block
+        yield from response.iter_content(BLOCK_BYTES)
     except _TRANSIENT as error:
-        of = "" if size is None else f" of {size:,}"
-        raise TransientError(
-            f"{shown} ended after {received:,}{of} bytes: {_reason(error)}"
-        ) from None
+        raise TransientError(f"{shown} was cut short: {_reason(error)}") from None
     except exceptions.RequestException:
         raise PermanentError(f"{shown} sends a body that cannot be decoded") from None
 

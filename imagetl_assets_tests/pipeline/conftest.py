@@ -72,7 +72,6 @@ class Pipeline:
         raw: dict[str, Any] | None = None,
         frames: dict[str, Any] | None = None,
         clip: dict[str, Any] | None = None,
-        retries: bool = False,
     ) -> Outcome:
         """Run the job; the arguments are the config of its parts."""
         from imagetl_assets.definitions import define
@@ -81,7 +80,7 @@ class Pipeline:
         ops = {"raw_data_file": raw, "frames": frames, "clip_gif": clip}
         config: dict[str, Any] = {
             "ops": {name: {"config": value} for name, value in ops.items() if value},
-            "execution": {"config": {"retries": {"enabled" if retries else "disabled": {}}}},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
         }
         job = definitions.resolve_job_def("image_etl")
         tags = {PARTITION_NAME_TAG: partition} if partition else {}
@@ -103,7 +102,5 @@ class Pipeline:
 
 @pytest.fixture
 def pipeline(tmp_path: Path, server: http_server.HttpServer) -> Iterator[Pipeline]:
-    home = tmp_path / "home"
-    home.mkdir()
-    with DagsterInstance.local_temp(str(home)) as instance:
+    with DagsterInstance.ephemeral() as instance:
         yield Pipeline(tmp_path / "storage", server.url, instance)

@@ -1,0 +1,71 @@
+"""Records survive the way through JSON, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagetl_assets.images import gif
+from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
+from imagetl_assets.records import (
+    Clip,
+    FrameFiles,
+    FrameIndex,
+    RawFile,
+    Record,
+    RecordError,
+    StoredBatch,
+    StoredFrame,
+)
+from imagetl_assets_tests.pipeline.bundles import tiny_frame
+
+RAW = RawFile("a.img", 10, "00", "10-1", "https://h/ü.img", "ff", None, "Mon, 01 Jan")
+FRAMES = (
+    StoredFrame(5, 9, "aa", gif.parse(tiny_frame(1))),
+    StoredFrame(None, 1, "b", gif.parse(tiny_frame(2))),
+)
+RECORDS: list[Record] = [
+    RAW,
+    FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (DamagedFrame(1, 9, 2, "cut"),), 1, "frames"),
+    StoredBatch(FRAMES),
+    FrameFiles(RAW, "f00d", ("frame_00.gif", "frame_01.gif"), FRAMES),
+    Clip("clip.gif", 3, "cc", 2, 8, 6),
+]
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_there_and_back(record: Record) -> None:
+    assert type(record).from_json(record.to_json()) == record
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+@pytest.mark.parametrize(
+    "data", [b"", b"null", b"{}", b"[1]", pickle.dumps(1), b'{"record": "Clip", "format": 99}']
+)
+def test_anything_else_is_refused(record: Record, data: bytes) -> None:
+    with pytest.raises(RecordError):
+        type(record).from_json(data)
+
+
+@given(st.integers(1, 3000), st.none() | st.integers(1, 100))
+def test_batches_cover_all_frames_in_order(total: int, asked: int | None) -> None:
+    per_step = asked or -(-total // 64)
+    spans = tuple(FrameSpan(i, i * 10, 5, "GIF") for i in range(total))
+    index = FrameIndex(RAW, spans, (), per_step, "x")
+    batches = index.batches()
+    assert [i for part in batches.values() for i in part] == list(range(total))
+    assert list(batches) == sorted(batches)
+    assert index.file_names() == sorted(index.file_names())
+    assert asked or len(batches) <= 64
+    if total <= 64 and not asked:
+        assert list(batches) == [f"frame_{i:02d}" for i in range(total)]
+
+
+def test_the_fingerprint_is_about_the_bytes_only() -> None:
+    index = FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 1, "")
+    same = FrameIndex(RAW, (FrameSpan(3, 4, 5, "GIF"),), (), 9, "elsewhere")
+    other = FrameIndex(RAW, (FrameSpan(0, 4, 6, "GIF"),), (), 1, "")
+    assert index.fingerprint == same.fingerprint != other.fingerprint

@@ -1,0 +1,141 @@
+"""A folder and a remote file system do the same."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import pytest
+
+from imagetl_assets.storage import FileChanged, Store, open_store, root_name
+from imagetl_assets.storage.base import BLOCK_BYTES
+from imagetl_assets.storage.local import LocalStore
+from imagetl_assets.storage.resource import PartitionFolder
+
+KEY = "a [b]*?.img"  # what globbing would take for a pattern
+
+
+@pytest.fixture(params=["local", "remote"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    local = request.param == "local"
+    return open_store(str(tmp_path / "root") if local else f"memory://{uuid.uuid4()}/root")
+
+
+def test_what_is_written_can_be_read(store: Store) -> None:
+    with store.create(f"{KEY}/x") as file:
+        file.write(b"hel")
+        file.write(b"lo")
+    assert store.read(f"{KEY}/x") == b"hello"
+    with store.open(f"{KEY}/x") as file:
+        file.seek(1)
+        assert file.read(3) == b"ell"
+    state = store.state(f"{KEY}/x")
+    assert state is not None
+    assert state.size == 5
+    assert store.uri(f"{KEY}/x").startswith(("file:///", "memory://"))
+
+
+def test_missing_files(store: Store) -> None:
+    assert store.state("no/where") is None
+    with pytest.raises(FileNotFoundError):
+        store.read("no/where")
+    assert store.list_folders("no/where") == []
+    store.delete_folder("no/where")
+
+
+def test_spans_are_read_in_order_and_only_of_the_version_asked_for(store: Store) -> None:
+    data = bytes(range(256)) * (BLOCK_BYTES // 100)
+    store.write("raw", data)
+    state = store.state("raw")
+    assert state is not None
+    spans = [(i, 70_000) for i in range(0, len(data) - 70_000, 90_000)]
+    read = list(store.read_spans("raw", spans, state.version))
+    assert read == [data[offset : offset + length] for offset, length in spans]
+    with pytest.raises(FileChanged):
+        next(store.read_spans("raw", spans, "another version"))
+
+
+def test_a_file_that_is_replaced_has_another_version(store: Store) -> None:
+    store.write("raw", b"one")
+    before = store.state("raw")
+    store.write("raw", b"two")
+    assert before != store.state("raw")
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_publish_makes_the_folder_hold_these_files_only(store: Store, staged: bool) -> None:
+    store.write_many({f"{KEY}/frames/{name}": b"old" for name in ("0", "1", "2 [x]")})
+    store.write("a bc.img/frames/9", b"not ours")
+    written = f"{KEY}/work/frames" if staged or store.renames_folders else f"{KEY}/frames"
+    store.write_many({f"{written}/{name}": b"new" for name in ("0", "1")})
+    store.publish(written, f"{KEY}/frames", ["0", "1"])
+    assert list(store.read_many([f"{KEY}/frames/0", f"{KEY}/frames/1"])) == [b"new", b"new"]
+    assert store.state(f"{KEY}/frames/2 [x]") is None
+    assert store.read("a bc.img/frames/9") == b"not ours"
+
+
+def test_folders_are_deleted_whole(store: Store) -> None:
+    store.write_many({f"{KEY}/work/a/x": b"1", f"{KEY}/work/b/y": b"2"})
+    assert sorted(store.list_folders(f"{KEY}/work")) == ["a", "b"]
+    store.delete_folder(f"{KEY}/work/a")
+    assert store.list_folders(f"{KEY}/work") == ["b"]
+
+
+def test_frames_of_other_bytes_are_staged_aside(store: Store) -> None:
+    folder = PartitionFolder(store, KEY)
+    first = folder.begin_frames("f1")
+    store.write(f"{first}/frame_00.gif", b"1")
+    folder.publish_frames("f1", first, ["frame_00.gif"])
+    folder.end_frames("f1")
+    second = folder.begin_frames("f2")
+    assert second != folder.frames
+    store.write(f"{second}/frame_00.gif", b"2")
+    assert store.read(f"{folder.frames}/frame_00.gif") == b"1"
+    folder.publish_frames("f2", second, ["frame_00.gif"])
+    assert store.read(f"{folder.frames}/frame_00.gif") == b"2"
+    folder.begin_frames("f3")
+    assert store.list_folders(f"{KEY}/.imagetl/work") in ([], ["f3"])
+
+
+def test_in_a_bucket_the_first_frames_are_written_where_they_belong() -> None:
+    folder = PartitionFolder(open_store(f"memory://{uuid.uuid4()}"), KEY)
+    assert folder.begin_frames("f1") == folder.frames
+    assert folder.begin_frames("f1") == folder.frames
+    assert folder.begin_frames("f2") != folder.frames
+
+
+def test_publishing_again_is_fine_once_it_is_done(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    store.write("work/frames/0", b"1")
+    store.publish("work/frames", "frames", ["0"])
+    store.publish("work/frames", "frames", ["0"])
+    with pytest.raises(FileNotFoundError):
+        store.publish("work/frames", "frames", ["0", "1"])
+
+
+def test_nothing_is_visible_of_a_file_that_could_not_be_finished(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    store.write("x", b"old")
+
+    def fail() -> None:
+        with store.create("x") as file:
+            file.write(b"new")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    assert store.read("x") == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_keeps_its_identity(tmp_path: Path) -> None:
+    first = LocalStore(str(tmp_path / "a")).identity()
+    assert first == LocalStore(str(tmp_path / "a")).identity()
+    assert first != LocalStore(str(tmp_path / "b")).identity()
+
+
+def test_names_of_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert root_name("storage") == str(tmp_path / "storage")
+    assert root_name(f"file://{tmp_path}/a%20b/") == str(tmp_path / "a b")
+    assert root_name("s3://u:p@bucket/x/") == "s3://bucket/x"
