@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import AssetKey, DagsterInstance
     from dagster._core.events.log import EventLogEntry
+    from dagster._core.storage.event_log.base import AssetRecord
     from distributed import Worker
     from sqlalchemy import Engine
 
 FLUSH_SECONDS = 0.25  # an event is on its way at most this long after it happened
+WRITTEN_SECONDS = 30.0  # a step that reads what it has told waits at most so long for it
+WRITTEN_POLL_SECONDS = 0.02
 
 
 class EventSender:
@@ -95,6 +99,10 @@ class EventForwarder:
         self._sender: EventSender | None = None
         # Dagster's log handler and its report_* methods all end in this method.
         instance.handle_new_event = self._handle_new_event  # type: ignore[method-assign]
+        # Dagster reads with this method which version of an asset a step's output is made from.
+        self._read_asset_records = instance.get_asset_records
+        self._told_assets: dict[AssetKey, float] = {}  # when, for those that may not be written
+        instance.get_asset_records = self._get_asset_records  # type: ignore[method-assign]
 
     @contextmanager
     def forward(self, run_id: str, sender: EventSender) -> Iterator[None]:
@@ -104,6 +112,7 @@ class EventForwarder:
             yield
         finally:
             self._run_id = self._sender = None
+            self._told_assets.clear()
 
     def _handle_new_event(self, event: EventLogEntry, *, batch_metadata: Any = None) -> None:
         sender = self._sender
@@ -116,6 +125,34 @@ class EventForwarder:
         else:
             row = self._storage._event_to_row(event)  # what SqlEventLogStorage itself inserts
             sender.add(ForwardedEvent(row, None, event.dagster_event))
+        told = event.dagster_event
+        if told is not None and told.is_step_materialization and told.asset_key is not None:
+            self._told_assets[told.asset_key] = event.timestamp
+
+    def _get_asset_records(
+        self, asset_keys: Sequence[AssetKey] | None = None
+    ) -> Sequence[AssetRecord]:
+        """The assets' records, as of what this batch's steps have told of them.
+
+        An asset that depends on another one of the same step is recorded with its version.
+        """
+        told = {key: at for key, at in self._told_assets.items() if key in (asset_keys or [])}
+        if told and self._sender is not None:
+            self._sender.send()
+            deadline = time.monotonic() + WRITTEN_SECONDS
+            while not self._are_written(told) and time.monotonic() < deadline:
+                time.sleep(WRITTEN_POLL_SECONDS)
+            for key in told:
+                self._told_assets.pop(key, None)
+        return self._read_asset_records(asset_keys)
+
+    def _are_written(self, told: Mapping[AssetKey, float]) -> bool:
+        written = {}
+        for record in self._read_asset_records(list(told)):
+            entry = record.asset_entry
+            if entry.last_materialization is not None:
+                written[entry.asset_key] = entry.last_materialization.timestamp
+        return all(written.get(key, 0) >= at for key, at in told.items())
 
 
 class EventWriter:
