@@ -1,6 +1,7 @@
 """Jobs of every graph shape; static ones first, then those with dynamic outputs."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from dagster import (
     DynamicOut,
@@ -28,12 +29,12 @@ def diamond_job() -> None:
 
 
 @graph
-def quadruple(number: int) -> int:
+def quadruple(number: int) -> Any:
     return double.alias("again")(double(number))
 
 
 @graph(out={"quadrupled": GraphOut(), "doubled": GraphOut()})
-def several(number: int) -> dict[str, int]:
+def several(number: int) -> Any:
     return {"quadrupled": quadruple(number), "doubled": double(number)}
 
 

@@ -21,8 +21,8 @@ from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 def test_the_retry_modes_do_what_they_do_in_process(
     mode: str, cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
-    retries = {"retries": {mode: {}}}
-    config: dict[str, Any] = {"execution": {"config": retries}}
+    retries: dict[str, Any] = {"retries": {mode: {}}}
+    config = {"execution": {"config": retries}}
     with run_job(
         retries_in_process_job, instance, run_config=config, tags=marks.tags
     ) as in_process:
