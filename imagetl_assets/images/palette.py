@@ -1,9 +1,9 @@
 """A picture as one GIF image: its own colours where 256 will do, else the best palette for it.
 
 The adaptive palette is a median cut refined by k-means, made from a sample of the pixels: closer to
-the picture than a median cut of all pixels, in a third of the time. It has 255 colours, so that an index is
-left for transparency. There is no dithering: from frame to frame its dots change, which is seen as
-flicker, and they compress badly.
+the picture than a median cut of all pixels, in a third of the time. It has 255 colours, so that an
+index is left for transparency. There is no dithering: from frame to frame its dots change, which is
+seen as flicker, and they compress badly.
 """
 
 from __future__ import annotations

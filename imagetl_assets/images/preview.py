@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _COLOURS = 64
 _SIDE = 240  # longest side, in pixels
+_TRIAL = 0.6  # scale of the trial
 _SAMPLE = 32, 32  # size of a frame's share of the picture that the palette is made for
 
 
@@ -49,8 +50,8 @@ def preview(
     duration = min(duration_ms * images / len(pictures), 655_350)
     shared = _shared_palette(pictures)
     # The first frame tells what a pixel costs; a tenth is left for frames that cost more.
-    first = _encode(pictures[0], 1.0, shared)
-    scale = min(1.0, (0.9 * max_bytes / len(pictures) / len(first)) ** 0.5)
+    first = _encode(pictures[0], _TRIAL, shared)
+    scale = min(1.0, _TRIAL * (0.9 * max_bytes / len(pictures) / len(first)) ** 0.5)
     while scale > 0.01:
         encoded = [_encode(picture, scale, shared) for picture in pictures]
         result = transcode.join(encoded, duration_ms=duration, loop=0 if len(encoded) > 1 else None)
@@ -93,10 +94,11 @@ def _shrunk(picture: PIL.Image.Image, scale: float) -> PIL.Image.Image:
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    picture = picture.convert("RGB")
-    if scale >= 1:
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    if picture.mode != "RGB":
+        picture = picture.convert("RGB")
+    if scale >= 1 or size == picture.size:
         return picture
-    size = max(1, int(picture.width * scale)), max(1, int(picture.height * scale))
     return picture.resize(size, Image.Resampling.BOX)
 
 
