@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from dask.system import CPU_COUNT
 from distributed import CancelledError, Client, Future
+from distributed.system import MEMORY_LIMIT
 
 from imagetl_assets.dask_executor.messages import Message
 
@@ -39,13 +41,6 @@ class DaskClusterError(Exception):
 
 
 @dataclass(frozen=True)
-class WorkerJoined:
-    """A worker is there."""
-
-    address: str
-
-
-@dataclass(frozen=True)
 class WorkerLost:
     """A worker is gone, with what it was running."""
 
@@ -60,31 +55,35 @@ class TaskOver:
     error: BaseException | None
 
 
-News = Message | WorkerJoined | WorkerLost | TaskOver
+News = Message | WorkerLost | TaskOver
 
 
 @contextmanager
 def open_cluster(
-    kind: str, options: Mapping[str, Any], job_name: str, patience: float
+    kind: str, options: Mapping[str, Any], job_name: str, warm_up: str, patience: float
 ) -> Iterator[Cluster]:
-    """Connect to the cluster of the executor's config, starting it unless it exists."""
+    """Connect to the cluster of the executor's config, starting it unless it exists.
+
+    `warm_up` is Python source that the workers of a local cluster run when they start.
+    """
     if kind == "existing":
         with _connect(options["address"], patience) as client:
             yield Cluster(client)
         return
-    started = _start(kind, options, job_name)
+    started = _start(kind, options, job_name, warm_up)
     try:
-        with _connect(started, patience) as client:
-            yield Cluster(client)
+        # By address: a client of the cluster object waits for all of its workers.
+        with _connect(started.scheduler_address, patience, started.security) as client:
+            yield Cluster(client, expected_workers=len(started.worker_spec))
     finally:
         started.close()
 
 
 @contextmanager
-def _connect(address: Any, patience: float) -> Iterator[Client]:
+def _connect(address: str, patience: float, security: Any = None) -> Iterator[Client]:
     timeout = min(patience, CONNECT_SECONDS)
     try:
-        client = Client(address, timeout=timeout, set_as_default=False)
+        client = Client(address, timeout=timeout, security=security, set_as_default=False)
     except OSError as error:
         raise DaskClusterError(
             f"No Dask scheduler answers at {address}: {error}. Start one there (`dask scheduler`) "
@@ -97,7 +96,7 @@ def _connect(address: Any, patience: float) -> Iterator[Client]:
             client.close(timeout=2)
 
 
-def _start(kind: str, options: Mapping[str, Any], job_name: str) -> Any:
+def _start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -> Any:
     module_name, class_name, package = CLUSTER_CLASSES[kind]
     try:
         cluster_class = getattr(importlib.import_module(module_name), class_name)
@@ -106,22 +105,34 @@ def _start(kind: str, options: Mapping[str, Any], job_name: str) -> Any:
             f"A cluster of kind {kind!r} needs the package {package}: {error}. Install {package}."
         ) from error
     if kind == "local":
-        # One thread: Dagster is not thread-safe. A port of its own: several runs at a time.
-        defaults = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
-    elif kind == "ssh":
-        defaults = {}
-    else:
-        defaults = {"name": job_name}
+        return _start_local(cluster_class, options, warm_up)
+    defaults = {} if kind == "ssh" else {"name": job_name}
     return cluster_class(**{**defaults, **options})
+
+
+def _start_local(cluster_class: Any, options: Mapping[str, Any], warm_up: str) -> Any:
+    """Start workers without waiting for them: they load the definitions meanwhile."""
+    workers = options.get("n_workers") or CPU_COUNT
+    defaults = {
+        "threads_per_worker": 1,  # Dagster is not thread-safe
+        "dashboard_address": "127.0.0.1:0",  # a port of its own: there may be several runs
+        "memory_limit": MEMORY_LIMIT // workers,
+        "preload": [warm_up],
+    }
+    cluster = cluster_class(**{**defaults, **options, "n_workers": 0})
+    cluster.scale(workers)
+    return cluster
 
 
 class Cluster:
     """A Dask cluster as one run sees it: batches go in, news come out."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, expected_workers: int = 0) -> None:
         self._client: Any = client  # distributed types little of it
         self._news: SimpleQueue[News] = SimpleQueue()
         self._futures: dict[int, Future[None]] = {}
+        self._expected_workers = expected_workers
+        self._workers_changed = False
         self._ping: Any = None
         self._last_answer = time.monotonic()
         # The scheduler forgets a topic that bears a client's name some time after the client left.
@@ -134,6 +145,11 @@ class Cluster:
     def address(self) -> str:
         """Of the scheduler."""
         return str(self._client.scheduler.address)
+
+    @property
+    def size(self) -> int:
+        """How many workers there are, or will be."""
+        return max(1, len(self.workers), self._expected_workers)
 
     @property
     def dashboard(self) -> str:
@@ -197,7 +213,8 @@ class Cluster:
             )
         now = time.monotonic()
         if self._ping is None:
-            if now - self._last_answer > PING_SECONDS:
+            if self._workers_changed or now - self._last_answer > PING_SECONDS:
+                self._workers_changed = False
                 self._ping = self._in_background(self._client.scheduler.identity, n_workers=-1)
         elif self._ping.done():
             self._last_answer = now
@@ -253,9 +270,10 @@ class Cluster:
 
     def _hear_scheduler(self, event: tuple[float, Any]) -> None:
         match event[1]:
-            case {"action": "add-worker", "worker": address}:
-                self._news.put(WorkerJoined(address))
+            case {"action": "add-worker"}:
+                self._workers_changed = True
             case {"action": "remove-worker", "worker": address}:
+                self._workers_changed = True
                 self._news.put(WorkerLost(address))
 
     def _hear_task(self, number: int, future: Future[None]) -> None:

@@ -38,7 +38,6 @@ from imagetl_assets.dask_executor.cluster import (
     DaskClusterError,
     News,
     TaskOver,
-    WorkerJoined,
     WorkerLost,
     open_cluster,
 )
@@ -50,6 +49,7 @@ from imagetl_assets.dask_executor.reexecution import with_steps_never_started
 
 if TYPE_CHECKING:
     from dagster import InitExecutorContext
+    from dagster._core.definitions.repository_definition import RepositoryLoadData
     from dagster._core.execution.context.system import PlanOrchestrationContext
     from dagster._core.execution.plan.plan import ExecutionPlan
     from dagster._core.execution.plan.step import ExecutionStep
@@ -114,6 +114,7 @@ class DaskExecutor(Executor):
                     config.cluster_kind,
                     config.cluster_options,
                     plan_context.job_name,
+                    warm_up_source(plan_context, execution_plan.repository_load_data),
                     config.worker_timeout,
                 )
             )
@@ -164,10 +165,10 @@ class _Run:
 
     def start_event(self) -> DagsterEvent:
         """Says where the run's steps will be run."""
-        count = len(self._cluster.workers)
+        count = self._cluster.size
         return DagsterEvent.engine_event(
             self._context,
-            f"Running steps on the Dask cluster at {self._cluster.address}, {count} workers so far",
+            f"Running steps on the Dask cluster at {self._cluster.address}, {count} workers",
             EngineEventData(
                 {
                     "dask_scheduler": self._cluster.address,
@@ -192,8 +193,6 @@ class _Run:
                         yield from self._take_worker_loss(news.address)
                     case TaskOver():
                         yield from self._take_task_end(news)
-                    case WorkerJoined():
-                        pass
             yield from self._check_time_limits()
             yield from self._active.plan_events_iterator(self._context)
 
@@ -458,7 +457,7 @@ class _Run:
     @property
     def _slots(self) -> int:
         """How many steps can run at a time: a worker process runs one."""
-        workers = max(1, len(self._cluster.workers))
+        workers = self._cluster.size
         return min(workers, self._config.max_concurrent or workers)
 
     def _turn_seconds(self) -> float:
@@ -489,6 +488,12 @@ class _Run:
             parent_state=plan.known_state.parent_state,
             code_version=code_version(job.repository.pointer),
         )
+
+
+def warm_up_source(context: PlanOrchestrationContext, load_data: RepositoryLoadData | None) -> str:
+    """Python source that loads what the steps of a run need of Dagster, and never fails."""
+    pickled = pickle.dumps((context.reconstructable_job, load_data, context.instance.get_ref()))
+    return f"from imagetl_assets.dask_executor.worker import warm_up; warm_up({pickled!r})"
 
 
 def _named(keys: list[str]) -> str:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -84,6 +84,18 @@ def run_batch(run_pickle: bytes, batch_pickle: bytes) -> None:
         sender.send("refused", text=str(refusal))
     except DagsterExecutionInterruptedError:
         sender.send("end")
+
+
+def warm_up(pickled: bytes) -> None:
+    """Load a job and an instance ahead of the first batch, which tells what is wrong if they fail.
+
+    Args:
+        pickled: a ReconstructableJob, its RepositoryLoadData or None, and an InstanceRef.
+    """
+    with suppress(Exception):
+        job, load_data, instance_ref = pickle.loads(pickled)
+        load_job(job, load_data)
+        load_instance(instance_ref)
 
 
 def interrupt(token: str) -> bool:
