@@ -71,17 +71,20 @@ VERSIONED: Sequence[str] = ["raw", "doubled", "first", "second", "last"]
 
 @asset(partitions_def=PARTITIONS, backfill_policy=BackfillPolicy.single_run())
 def letters(context: AssetExecutionContext) -> None:
-    mark(context, ",".join(context.partition_keys))
+    mark(context.op_execution_context, ",".join(context.partition_keys))
 
 
 @asset(partitions_def=PARTITIONS, backfill_policy=BackfillPolicy.single_run(), deps=[letters])
 def words(context: AssetExecutionContext) -> None:
-    mark(context, ",".join(sorted(context.asset_partition_keys_for_input("letters"))))
+    mark(
+        context.op_execution_context,
+        ",".join(sorted(context.asset_partition_keys_for_input("letters"))),
+    )
 
 
 @asset(partitions_def=FILES)
 def file(context: AssetExecutionContext) -> str:
-    return context.partition_key
+    return str(context.partition_key)
 
 
 @asset(partitions_def=FILES)

@@ -40,8 +40,8 @@ def several(number: int) -> Any:
 
 @job(executor_def=dask_executor)
 def nested_job() -> None:
-    quadrupled, doubled = several(one())
-    add(quadrupled, doubled)
+    outputs: Any = several(one())
+    add(outputs.quadrupled, outputs.doubled)
 
 
 @job(executor_def=dask_executor)

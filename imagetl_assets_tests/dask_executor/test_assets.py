@@ -20,13 +20,9 @@ from dagster._core.storage.tags import (
 )
 
 from imagetl_assets_tests.dask_executor import jobs_assets as jobs
-from imagetl_assets_tests.dask_executor.conftest import (
-    DaskProcesses,
-    Marks,
-    local_instance,
-    run_job,
-)
+from imagetl_assets_tests.dask_executor.conftest import Marks, local_instance, run_job
 from imagetl_assets_tests.dask_executor.histories import events, histories, steps_that
+from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 
 START = DagsterEventType.STEP_START
 
