@@ -1,0 +1,85 @@
+"""Jobs whose steps are limited, ordered, or bound to some of the workers."""
+
+import json
+import time
+
+from dagster import OpExecutionContext, job, op
+from distributed import get_worker
+
+from imagetl_assets.dask_executor import dask_executor
+from imagetl_assets.dask_executor.batches import RESOURCES_TAG
+from imagetl_assets_tests.dask_executor.jobs import mark
+
+STEPS = 4
+
+
+def takes_a_while(context: OpExecutionContext) -> None:
+    """Notes when it ran, for `spans`."""
+    start = time.time()
+    time.sleep(0.3)
+    mark(context, f"{start} {time.time()}")
+
+
+@op
+def free(context: OpExecutionContext) -> None:
+    takes_a_while(context)
+
+
+@op(tags={"uses": "database"})
+def tagged(context: OpExecutionContext) -> None:
+    takes_a_while(context)
+
+
+@op(pool="database")
+def pooled(context: OpExecutionContext) -> None:
+    takes_a_while(context)
+
+
+@job(executor_def=dask_executor)
+def free_job() -> None:
+    for number in range(STEPS):
+        free.alias(f"free_{number}")()
+
+
+@job(executor_def=dask_executor)
+def tagged_job() -> None:
+    for number in range(STEPS):
+        tagged.alias(f"tagged_{number}")()
+        free.alias(f"free_{number}")()
+
+
+@job(executor_def=dask_executor)
+def pooled_job() -> None:
+    for number in range(STEPS):
+        pooled.alias(f"pooled_{number}")()
+
+
+# Order
+
+PRIORITIES = (-1, 5, 0, 9, 2)
+
+
+@op
+def any_op() -> None: ...
+
+
+@job(executor_def=dask_executor)
+def priorities_job() -> None:
+    for priority in PRIORITIES:
+        any_op.alias(f"priority_{priority}".replace("-", "minus_")).tag(
+            {"dagster/priority": str(priority)}
+        )()
+
+
+# Workers
+
+
+@op(tags={RESOURCES_TAG: json.dumps({"GPU": 1})})
+def needs_gpu(context: OpExecutionContext) -> None:
+    mark(context, str(get_worker().name))
+
+
+@job(executor_def=dask_executor)
+def gpu_job() -> None:
+    for number in range(STEPS):
+        needs_gpu.alias(f"needs_gpu_{number}")()

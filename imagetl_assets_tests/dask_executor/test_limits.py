@@ -1,0 +1,101 @@
+"""How many steps run at a time, in which order, and on which workers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from dagster import DagsterEventType, DagsterInstance, JobDefinition
+
+from imagetl_assets_tests.dask_executor import jobs_limits as jobs
+from imagetl_assets_tests.dask_executor.conftest import Marks, RunProcess, run_error, run_job
+from imagetl_assets_tests.dask_executor.histories import steps_that
+from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+
+STEPS = range(jobs.STEPS)
+
+
+def most_at_a_time(marks: Marks, *prefixes: str) -> int:
+    """How many of the steps `<prefix>_0`, `<prefix>_1`, ... ran at the same time."""
+    steps = [f"{prefix}_{number}" for prefix in prefixes for number in STEPS]
+    spans = [tuple(map(float, line.split())) for step in steps for line in marks.of(step)]
+    assert len(spans) >= len(steps)
+    return max(sum(start <= moment < end for start, end in spans) for moment, _ in spans)
+
+
+@pytest.mark.parametrize(
+    ("job", "limits", "at_a_time"),
+    [
+        (jobs.free_job, {}, {("free",): 2}),
+        (jobs.free_job, {"max_concurrent": 1}, {("free",): 1}),
+        (
+            jobs.tagged_job,
+            {"tag_concurrency_limits": [{"key": "uses", "value": "database", "limit": 1}]},
+            {("free", "tagged"): 2, ("tagged",): 1},
+        ),
+    ],
+    ids=["no limit", "max_concurrent", "tag_concurrency_limits"],
+)
+def test_no_more_steps_run_at_a_time_than_the_limit_says_and_no_fewer(
+    job: JobDefinition,
+    limits: dict[str, Any],
+    at_a_time: dict[tuple[str, ...], int],
+    cluster: DaskProcesses,
+    instance: DagsterInstance,
+    marks: Marks,
+) -> None:
+    config = cluster.run_config(**limits)
+    with run_job(job, instance, run_config=config, tags=marks.tags) as result:
+        assert result.success
+    for prefixes, number in at_a_time.items():
+        assert most_at_a_time(marks, *prefixes) == number
+
+
+def test_two_runs_share_the_slots_of_a_pool(
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    instance.event_log_storage.set_concurrency_slots("database", 1)
+    other = RunProcess.start(
+        jobs.__name__, "pooled_job", instance, cluster.run_config(), tags=marks.tags
+    )
+    with run_job(
+        jobs.pooled_job, instance, run_config=cluster.run_config(), tags=marks.tags
+    ) as result:
+        assert result.success
+    other.wait()
+    assert other.run is not None
+    assert other.run.is_success
+    assert all(len(marks.of(f"pooled_{number}")) == 2 for number in STEPS)
+    assert most_at_a_time(marks, "pooled") == 1
+    slots = instance.event_log_storage.get_concurrency_info("database")
+    assert (slots.active_slot_count, slots.pending_step_count) == (0, 0)
+
+
+def test_urgent_steps_start_first(
+    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance
+) -> None:
+    with run_job(jobs.priorities_job, instance, run_config=own_cluster(1).run_config()) as result:
+        started = steps_that(DagsterEventType.STEP_START, instance, result.run_id)
+    assert started == [
+        f"priority_{priority}".replace("-", "minus_")
+        for priority in sorted(jobs.PRIORITIES, reverse=True)
+    ]
+
+
+def test_steps_run_where_the_dask_resources_that_they_require_are(
+    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance, marks: Marks
+) -> None:
+    dask = own_cluster(1, "--name=plain")
+    dask.start_workers(1, "--name=with-gpu", "--resources=GPU=1")
+    with run_job(jobs.gpu_job, instance, run_config=dask.run_config(), tags=marks.tags) as result:
+        assert result.success
+    assert [marks.of(f"needs_gpu_{number}") for number in STEPS] == [["with-gpu"]] * len(STEPS)
+
+
+def test_a_step_that_requires_what_no_worker_has_fails_the_run_with_the_remedy(
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    config = cluster.run_config(worker_timeout=1)
+    with run_job(jobs.gpu_job, instance, run_config=config, tags=marks.tags) as result:
+        assert not result.success
+        assert "GPU" in run_error(result)
+        assert "dask worker --resources" in run_error(result)
