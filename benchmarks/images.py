@@ -31,6 +31,7 @@ from imagetl_assets.images.preview import preview
 from imagetl_assets.images.transcode import to_gif
 
 SEPARATOR = b"\n\n\n\n"
+BUFFER = 256 * 1024
 
 
 def main() -> None:
@@ -102,7 +103,7 @@ def large_bundle(frames: list[bytes], folder: Path, gigabytes: float, rounds: in
         layouts = [gif.parse(part) for part in parts(file, spans)]
 
     def assemble() -> None:
-        with bundle.open("rb") as file, clip.open("wb") as out:
+        with bundle.open("rb", BUFFER) as file, clip.open("wb", BUFFER) as out:
             screen = gif.screen_size(layouts)
             gif.assemble(zip(layouts, parts(file, spans), strict=True), out, screen=screen)
 
