@@ -177,10 +177,10 @@ class Cluster:
         future.add_done_callback(lambda future: self._hear_task(number, future))
 
     def forget(self, number: int) -> None:
-        """Let go of a batch: Dask cancels it if it is not over."""
+        """Let go of a batch: Dask cancels it unless it is running or over."""
         future = self._futures.pop(number, None)
-        if future is not None and not future.done():
-            future.cancel(force=True)
+        if future is not None:
+            future.release()
 
     def news(self, timeout: float) -> list[News]:
         """All that has happened, after waiting for it at most `timeout` seconds.
