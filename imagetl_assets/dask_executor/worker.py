@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
-from dagster import DagsterEvent
+from dagster import DagsterError, DagsterEvent
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan
@@ -204,13 +204,20 @@ def _run_steps_of_batch(
             instance=loaded.instance,
         ),
     )
-    for event in events:  # each has been logged, and so forwarded, by the time it comes out here
-        if event.is_resource_init_failure and len(batch.step_keys) > 1:
-            # Which of the steps this concerns shows when each is run alone.
-            sender.drop_events()
-            sender.send("end", steps=list(batch.step_keys), alone=True)
-            return
-    sender.send("end", steps=run.not_started)
+    resources_started = True
+    try:
+        for event in events:  # each was logged, and so forwarded, by the time it comes out here
+            resources_started = resources_started and not event.is_resource_init_failure
+    except DagsterError:
+        if resources_started:
+            raise
+    if resources_started:
+        sender.send("end", steps=run.not_started)
+    elif len(batch.step_keys) == 1:
+        sender.send("end")
+    else:  # Which of the steps this concerns shows when each is run alone.
+        sender.drop_events()
+        sender.send("end", steps=batch.step_keys, alone=True)
 
 
 class _BatchRun:
