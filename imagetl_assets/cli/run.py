@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,14 +130,14 @@ def _run_config(subject: Source, options: Options) -> dict[str, Any]:
     return config
 
 
-def _url_config(url: str | None, options: Options) -> str | dict[str, str] | None:
+def _url_config(url: str, options: Options) -> str | dict[str, str]:
     """Return the URL, or where to find it if it holds secrets, as run config is kept and shown.
 
     Workers of a cluster that is there already do not see this process's environment.
     """
     from imagetl_assets.settings import scheduler_address
 
-    if url is None or redact_url(url) == url or options.scheduler or scheduler_address():
+    if redact_url(url) == url or options.scheduler or scheduler_address():
         return url
     os.environ[URL_VARIABLE] = url
     return {"env": URL_VARIABLE}
@@ -147,16 +147,36 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _instance() -> DagsterInstance:
-    """Return the instance of DAGSTER_HOME; without, one kept in a folder of its own here."""
+@contextmanager
+def _instance() -> Iterator[DagsterInstance]:
+    """Yield the instance of DAGSTER_HOME; without, one kept in a folder of its own here."""
     from dagster import DagsterInstance
     from dagster._core.instance.ref import InstanceRef
 
-    if os.environ.get("DAGSTER_HOME"):
-        return DagsterInstance.get()
-    state = Path(STATE_FOLDER).absolute()
-    state.mkdir(exist_ok=True)
-    return DagsterInstance.from_ref(InstanceRef.from_dir(str(state), config_dir=os.getcwd()))
+    home = os.environ.get("DAGSTER_HOME")
+    folder = Path(home or STATE_FOLDER).absolute()
+    folder.mkdir(exist_ok=True)
+    with _alone(folder):
+        if home:
+            instance = DagsterInstance.get()
+        else:
+            instance = DagsterInstance.from_ref(
+                InstanceRef.from_dir(str(folder), config_dir=os.getcwd())
+            )
+        instance.get_dynamic_partitions("upstream_files")
+    with instance:
+        yield instance
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other commands waiting meanwhile: two that create one SQLite file fail."""
+    with (folder / ".imagetl.lock").open("w") as lock:
+        with suppress(ImportError):  # only POSIX has it
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _silence_dask() -> None:

@@ -14,10 +14,10 @@ SAMPLE_FRAMES = 27
 
 @dataclass(frozen=True)
 class Source:
-    """A bundle: its partition key, and its URL or path unless that follows from the key."""
+    """A bundle: its partition key, and its URL or path."""
 
     partition_key: str
-    url: str | None = None
+    url: str
 
 
 @contextmanager
@@ -31,7 +31,11 @@ def open_source(source: str | None) -> Iterator[Source]:
     elif "/" in source or os.path.exists(source):
         yield Source(os.path.basename(source), os.path.abspath(source))
     else:
-        yield Source(source)
+        # Looked up here: the setting of this process counts, whatever that of a worker is.
+        from imagetl_assets.settings import upstream_base
+        from imagetl_assets.upstream.urls import file_url
+
+        yield Source(source, file_url(upstream_base(), source))
 
 
 @contextmanager

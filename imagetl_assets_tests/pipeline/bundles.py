@@ -58,7 +58,7 @@ def timing(clip: bytes) -> tuple[set[int], int | None]:
     """Return all durations (ms) that a GIF has, and its loop count."""
     with Image.open(io.BytesIO(clip)) as opened:
         durations = set()
-        for i in range(opened.n_frames):  # type: ignore[attr-defined]
+        for i in range(opened.n_frames):
             opened.seek(i)
             durations.add(opened.info["duration"])
         opened.seek(0)

@@ -11,7 +11,7 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult, in_process_executor
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from imagetl_assets_tests.pipeline import http_server
+from imagetl_assets_tests.pipeline import http_server, processes
 
 
 @pytest.fixture
@@ -104,3 +104,20 @@ class Pipeline:
 def pipeline(tmp_path: Path, server: http_server.HttpServer) -> Iterator[Pipeline]:
     with DagsterInstance.ephemeral() as instance:
         yield Pipeline(tmp_path / "storage", server.url, instance)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Cluster]:
+    with processes.cluster(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+
+
+@pytest.fixture
+def shell(tmp_path: Path, cluster: processes.Cluster) -> processes.Shell:
+    """A fresh instance, of which nothing is known."""
+    (tmp_path / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\n"
+        "run_coordinator:\n"
+        "  {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}\n"
+    )
+    return processes.Shell(tmp_path, cluster)

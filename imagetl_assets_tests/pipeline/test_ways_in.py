@@ -1,0 +1,253 @@
+"""Every way to start a run, each on a fresh instance, its steps on a real Dask cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from imagetl_assets_tests.pipeline import bundles
+from imagetl_assets_tests.pipeline.http_server import HttpServer
+from imagetl_assets_tests.pipeline.processes import BIN, Shell, started, wait_for
+
+MODULE = ("-m", "imagetl_assets.definitions")
+PROJECT = Path(__file__).parents[2]
+
+
+def test_dagster_job_execute(shell: Shell) -> None:
+    shell.add_file("all-images.img", bundles.small_bundle())
+    done = shell.run("dagster", "job", "execute", *MODULE, "-j", "image_etl")
+    assert done.returncode == 0, done.stderr
+    assert len(bundles.pixels(shell.clip("all-images.img"))) == 3
+
+
+def test_dagster_job_execute_with_a_partition(shell: Shell) -> None:
+    shell.add_file("other.img", bundles.small_bundle(4))
+    tags = json.dumps({"dagster/partition": "other.img"})
+    done = shell.run("dagster", "job", "execute", *MODULE, "-j", "image_etl", "--tags", tags)
+    assert done.returncode == 0, done.stderr
+    assert len(bundles.pixels(shell.clip("other.img"))) == 4
+
+
+def test_dagster_job_execute_with_config(shell: Shell, server: HttpServer) -> None:
+    url = server.add_file("/x", bundles.small_bundle(5))
+    config = {
+        "ops": {
+            "raw_data_file": {"config": {"url": url, "path": "data.img"}},
+            "clip_gif": {"config": {"filename": "film.gif"}},
+        }
+    }
+    file = shell.home / "run.yaml"
+    file.write_text(json.dumps(config))
+    tags = json.dumps({"dagster/partition": "config.img"})
+    done = shell.run(
+        "dagster", "job", "execute", *MODULE, "-j", "image_etl", "-c", str(file), "--tags", tags
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(bundles.pixels(shell.clip("config.img", "film.gif"))) == 5
+    assert (shell.cluster.storage / "config.img" / "data.img").exists()
+
+
+def test_dagster_asset_materialize(shell: Shell) -> None:
+    shell.add_file("assets.img", bundles.small_bundle(2))
+    done = shell.run(
+        "dagster", "asset", "materialize", *MODULE, "--select", "*", "--partition", "assets.img"
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(bundles.pixels(shell.clip("assets.img"))) == 2
+
+
+def test_the_ui(shell: Shell, server: HttpServer) -> None:
+    """What the launchpad does: a run of the job, with a partition that nobody has added."""
+    shell.add_file("ui.img", bundles.small_bundle(2))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    webserver = shell.command("dagster-webserver", *MODULE, "-h", "127.0.0.1", "-p", port)
+    url = f"http://127.0.0.1:{port}"
+    with started(webserver, shell.env, shell.home / "webserver.log"):
+        wait_for(lambda: _answers(f"{url}/server_info"))
+        launched = _graphql(
+            url,
+            """mutation ($params: ExecutionParams!) {
+                launchPipelineExecution(executionParams: $params) {
+                    __typename
+                    ... on LaunchRunSuccess { run { runId } }
+                    ... on PythonError { message }
+                }
+            }""",
+            params={
+                "selector": {
+                    "repositoryLocationName": "imagetl_assets.definitions",
+                    "repositoryName": "__repository__",
+                    "pipelineName": "image_etl",
+                },
+                "mode": "default",
+                "runConfigData": "{}",
+                "executionMetadata": {"tags": [{"key": "dagster/partition", "value": "ui.img"}]},
+            },
+        )["launchPipelineExecution"]
+        assert launched["__typename"] == "LaunchRunSuccess", launched
+        run_id = launched["run"]["runId"]
+        query = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
+        def ended() -> str | None:
+            status = _graphql(url, query, id=run_id)["runOrError"]["status"]
+            return status if status in ("SUCCESS", "FAILURE", "CANCELED") else None
+
+        assert wait_for(ended) == "SUCCESS"
+    assert len(bundles.pixels(shell.clip("ui.img"))) == 2
+
+
+def test_imagetl_run_with_nothing_but_the_package(tmp_path: Path) -> None:
+    """The bundled sample, on a cluster of its own, with state and results in this folder."""
+    names = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_STORAGE", "IMAGETL_UPSTREAM")
+    env = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [str(BIN / "imagetl"), "run", "--workers", "1"],
+        env=env,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    clip = tmp_path / "storage" / "sample.img" / "clip.gif"
+    assert done.stdout.splitlines()[-1] == f"clip: {clip}"
+    assert "27 of 27 frames stored" in done.stderr
+    assert len(bundles.pixels(clip.read_bytes())) == 27
+    assert (tmp_path / ".state").is_dir()
+
+
+def test_imagetl_run_of_a_name_a_url_and_a_file(shell: Shell, server: HttpServer) -> None:
+    shell.add_file("a name.img", bundles.small_bundle(2))
+    url = server.add_file("/by/url.img", bundles.small_bundle(3))
+    path = shell.home / "by-path.img"
+    path.write_bytes(bundles.small_bundle(4))
+    for source, partition, frames in (
+        ("a name.img", "a name.img", 2),
+        (f"{url}?token=s3cret", "url.img", 3),
+        (str(path), "by-path.img", 4),
+    ):
+        options = ("--filename", "film.gif", "--duration", "50", "--path", "raw.img")
+        done = shell.run("imagetl", "run", source, *options)
+        assert done.returncode == 0, done.stderr
+        assert "s3cret" not in done.stdout + done.stderr
+        clip = shell.clip(partition, "film.gif")
+        assert len(bundles.pixels(clip)) == frames
+        assert bundles.timing(clip) == ({50}, 0)
+        assert (shell.cluster.storage / partition / "raw.img").exists()
+
+
+def test_imagetl_run_tells_the_one_error(shell: Shell) -> None:
+    bundle, offset = bundles.damaged_bundle()
+    shell.add_file("damaged.img", bundle)
+    done = shell.run("imagetl", "run", "damaged.img")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("imagetl: frames.find_frames failed: frame 1 at byte")
+    assert f"{offset:,}" in last
+    assert "Traceback" not in done.stderr
+    verbose = shell.run("imagetl", "run", "damaged.img", "--verbose")
+    assert verbose.returncode == 1
+    assert "Stack Trace" in verbose.stderr
+    assert shell.run("imagetl", "run", "a\\b").returncode == 1
+
+
+def test_a_refused_connection_is_tried_three_times(shell: Shell) -> None:
+    url = "http://user:s3cret@127.0.0.1:1/refused.img?sig=s3cret"
+    done = shell.run("imagetl", "run", url)
+    assert done.returncode == 1
+    assert done.stderr.count("will be tried again in 10 s") == 2
+    assert "connection refused" in done.stderr.splitlines()[-1]
+    assert "s3cret" not in done.stdout + done.stderr
+    assert not (shell.cluster.storage / "refused.img" / "clip.gif").exists()
+
+
+def test_imagetl_sample(tmp_path: Path) -> None:
+    from imagetl_assets.cli import main
+    from imagetl_assets.sample import sample_bytes
+
+    assert main(["sample", "-n", "3", "-o", str(tmp_path / "s.img")]) == 0
+    assert (tmp_path / "s.img").read_bytes() == sample_bytes(3)
+    assert main(["sample", "-o", str(tmp_path / "no" / "s.img")]) == 1
+
+
+def test_two_bundles_at_the_same_moment(shell: Shell) -> None:
+    names = {"one.img": bundles.small_bundle(9, shade=1), "two.img": bundles.small_bundle(7, 2)}
+    for name, bundle in names.items():
+        shell.add_file(name, bundle)
+    runs = [
+        subprocess.Popen(
+            shell.command("imagetl", "run", name),
+            env=shell.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for name in names
+    ]
+    for run in runs:
+        _, errors = run.communicate(timeout=120)
+        assert run.returncode == 0, errors.decode()
+    for name, bundle in names.items():
+        frames = [bundles.pixels(frame)[0] for frame in bundles.pieces(bundle)]
+        assert bundles.pixels(shell.clip(name)) == frames
+
+
+def test_a_killed_run_spoils_nothing(shell: Shell) -> None:
+    old = bundles.small_bundle(4, shade=1)
+    shell.add_file("killed.img", old)
+    assert shell.run("imagetl", "run", "killed.img").returncode == 0
+    folder = shell.cluster.storage / "killed.img"
+    before = {path.name: path.read_bytes() for path in (folder / "frames").iterdir()}
+    clip = shell.clip("killed.img")
+    shell.add_file("killed.img", bundles.small_bundle(60, shade=2))
+    run = subprocess.Popen(shell.command("imagetl", "run", "killed.img"), env=shell.env)
+    wait_for(lambda: list(folder.glob(".imagetl/work/*/frames/*.gif")))
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    assert {path.name: path.read_bytes() for path in (folder / "frames").iterdir()} == before
+    assert shell.clip("killed.img") == clip
+    assert shell.run("imagetl", "run", "killed.img").returncode == 0
+    assert len(bundles.pixels(shell.clip("killed.img"))) == 60
+    assert len(list((folder / "frames").iterdir())) == 60
+
+
+def test_a_worker_that_would_write_elsewhere_fails(shell: Shell) -> None:
+    shell.add_file("elsewhere.img", bundles.small_bundle())
+    done = shell.run("imagetl", "run", "elsewhere.img", IMAGETL_STORAGE=str(shell.home / "mine"))
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert str(shell.home / "mine") in last
+    assert str(shell.cluster.storage) in last
+
+
+def test_dg_check_defs() -> None:
+    done = subprocess.run(
+        [str(BIN / "dg"), "check", "defs"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def _graphql(url: str, query: str, **variables: Any) -> Any:
+    body = {"query": query, "variables": variables}
+    answer = requests.post(f"{url}/graphql", json=body, timeout=60).json()
+    assert "errors" not in answer, answer
+    return answer["data"]
