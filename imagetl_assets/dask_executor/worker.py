@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
 from typing import Any
@@ -235,8 +235,8 @@ class _BatchRun:
         directory = os.getcwd()
         deadline = time.monotonic() + BATCH_SECONDS
         steps = [execution_plan.get_executable_step_by_key(key) for key in self.not_started]
-        with _captured_output(job_context, list(self.not_started)) as captured:
-            yield captured
+        with _captured_output(job_context) as capture_event:
+            yield capture_event(list(self.not_started))
             yield self._worker_event(job_context)
             self._sender.send("begun")
             for number, step in enumerate(steps):
@@ -247,6 +247,9 @@ class _BatchRun:
                 os.chdir(directory)  # a step may have gone elsewhere
                 if number + 1 < len(steps):
                     self._sender.send()
+            if self.not_started:
+                # The UI looks for a step's output where the first event says, unless corrected.
+                yield capture_event([step.key for step in steps[: -len(self.not_started)]])
 
     def _worker_event(self, job_context: PlanExecutionContext) -> DagsterEvent:
         worker = get_worker()
@@ -278,19 +281,24 @@ def _run_step(
 
 @contextmanager
 def _captured_output(
-    job_context: PlanExecutionContext, step_keys: Sequence[str]
-) -> Iterator[DagsterEvent]:
-    """Capture the process's output, as Dagster's inner_plan_execution_iterator does it."""
+    job_context: PlanExecutionContext,
+) -> Iterator[Callable[[Sequence[str]], DagsterEvent]]:
+    """Capture the process's output, as Dagster's inner_plan_execution_iterator does it.
 
+    The context is a function that reports of which steps the output is.
+    """
     manager = job_context.instance.compute_log_manager
     log_key = manager.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())
     with ExitStack() as stack:
         try:
             context = stack.enter_context(manager.capture_logs(log_key))
         except Exception:
-            yield _capture_problem(job_context, "setting up")
+            problem = _capture_problem(job_context, "setting up")
+            yield lambda step_keys: problem
         else:
-            yield DagsterEvent.capture_logs(job_context, step_keys, log_key, context)
+            yield lambda step_keys: DagsterEvent.capture_logs(
+                job_context, step_keys, log_key, context
+            )
         try:
             stack.close()
         except Exception:
