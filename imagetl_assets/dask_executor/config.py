@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from dagster import Field, IntSource, Noneable, Permissive, Selector, StringSource
+from dagster import (
+    DagsterInvariantViolationError,
+    Field,
+    IntSource,
+    Noneable,
+    Permissive,
+    Selector,
+    StringSource,
+)
 from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.tags import get_tag_concurrency_limits_config
 
@@ -50,7 +58,7 @@ CONFIG_SCHEMA: dict[str, Any] = {
     "max_concurrent": Field(
         Noneable(int),
         default_value=None,
-        description="At most this many steps run at a time. Default: one per Dask worker.",
+        description="At most this many steps run at a time. Default (or 0): one per Dask worker.",
     ),
     "tag_concurrency_limits": get_tag_concurrency_limits_config(),
     "max_worker_losses": Field(
@@ -80,6 +88,15 @@ class ExecutorConfig:
     tag_concurrency_limits: list[dict[str, Any]] = field(default_factory=list)
     max_worker_losses: int = 2
     worker_timeout: float = 60
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that a schema cannot."""
+        for name, least in (("max_concurrent", 0), ("max_worker_losses", 0), ("worker_timeout", 1)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise DagsterInvariantViolationError(
+                    f"Config of the Dask executor: {name} is {value} and must be at least {least}."
+                )
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> ExecutorConfig:
