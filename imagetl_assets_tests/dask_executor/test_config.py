@@ -1,0 +1,142 @@
+"""Config: all that dagster-dask takes, and a clear refusal of what makes no sense."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+import dagster_dask
+import pytest
+from dagster import (
+    DagsterInstance,
+    DagsterInvalidConfigError,
+    ExecutorDefinition,
+)
+from dagster._config import process_config
+from dagster._core.execution.retries import RetryMode
+
+from imagetl_assets.dask_executor import dask_executor
+from imagetl_assets.dask_executor.cluster import CLUSTER_CLASSES
+from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, STARTED_KINDS, ExecutorConfig
+from imagetl_assets_tests.dask_executor.conftest import run_error, run_job
+from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
+
+
+def config_type(executor: ExecutorDefinition) -> Any:
+    return executor.config_schema.config_type
+
+
+def kinds(executor: ExecutorDefinition) -> Mapping[str, Any]:
+    """The cluster kinds that an executor's config offers."""
+    fields: Mapping[str, Any] = config_type(executor).fields["cluster"].config_type.fields
+    return fields
+
+
+def resolve(config: Mapping[str, Any]) -> ExecutorConfig:
+    """As Dagster does it before it makes the executor."""
+    evaluated = process_config(config_type(dask_executor), dict(config))
+    assert evaluated.success, evaluated.errors
+    return ExecutorConfig.from_config(evaluated.value or {})
+
+
+# Compatible with dagster-dask
+
+
+def test_every_field_of_dagster_dask_is_a_field_of_the_same_kind() -> None:
+    theirs = config_type(dagster_dask.dask_executor)
+    ours = config_type(dask_executor)
+    assert set(theirs.fields) <= set(ours.fields)
+    assert set(kinds(dagster_dask.dask_executor)) <= set(kinds(dask_executor))
+    for kind, field in kinds(dagster_dask.dask_executor).items():
+        assert kinds(dask_executor)[kind].config_type.kind == field.config_type.kind
+        assert kinds(dask_executor)[kind].is_required <= field.is_required
+
+
+@pytest.mark.parametrize("kind", sorted({*kinds(dagster_dask.dask_executor)} - {"existing"}))
+def test_a_cluster_of_every_kind_of_dagster_dask_takes_any_arguments(kind: str) -> None:
+    arguments = {"n_workers": 3, "nested": {"anything": ["goes"]}}
+    config = {"cluster": {kind: arguments}}
+    assert process_config(config_type(dagster_dask.dask_executor), config).success
+    resolved = resolve(config)
+    assert (resolved.cluster_kind, resolved.cluster_options) == (kind, arguments)
+    assert resolve({"cluster": {kind: {}}}).cluster_options == {}
+    assert kind in CLUSTER_CLASSES
+    assert kind in STARTED_KINDS
+
+
+def test_the_requirements_are_those_of_dagster_dask() -> None:
+    ours = dask_executor.get_requirements({})
+    assert ours == dagster_dask.dask_executor.get_requirements({})
+
+
+def test_the_address_of_an_existing_cluster_can_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SCHEDULER", "tcp://scheduler:8786")
+    resolved = resolve({"cluster": {"existing": {"address": {"env": "SCHEDULER"}}}})
+    assert resolved.cluster_options == {"address": "tcp://scheduler:8786"}
+
+
+# Defaults, and what is refused
+
+
+def test_without_config_steps_run_on_a_local_cluster_with_retries() -> None:
+    assert resolve({}) == ExecutorConfig(
+        cluster_kind="local", cluster_options={}, retries=RetryMode.ENABLED
+    )
+
+
+def test_every_field_of_the_schema_is_described_and_has_a_default() -> None:
+    for field in CONFIG_SCHEMA.values():
+        assert field.description
+        assert field.default_provided or not field.is_required
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"clusters": {"local": {}}},
+        {"cluster": {}},
+        {"cluster": {"cloud": {}}},
+        {"cluster": {"local": {}, "ssh": {}}},
+        {"cluster": {"existing": {}}},
+        {"cluster": {"existing": {"address": 8786}}},
+        {"cluster": {"existing": {"address": "tcp://scheduler:8786", "port": 1}}},
+        {"retries": {"sometimes": {}}},
+        {"max_concurrent": "many"},
+        {"max_worker_losses": "none"},
+        {"worker_timeout": "long"},
+        {"tag_concurrency_limits": [{"limit": 1}]},
+    ],
+    ids=str,
+)
+def test_config_that_makes_no_sense_is_refused_before_the_run_starts(
+    config: dict[str, Any], instance: DagsterInstance
+) -> None:
+    with pytest.raises(DagsterInvalidConfigError):
+        run_job(diamond_job, instance, run_config={"execution": {"config": config}})
+    assert instance.get_runs_count() == 0
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"max_concurrent": -1}, {"max_worker_losses": -1}, {"worker_timeout": 0}],
+    ids=str,
+)
+def test_numbers_out_of_range_fail_the_run_with_the_reason(
+    config: dict[str, int], instance: DagsterInstance
+) -> None:
+    result = run_job(diamond_job, instance, run_config={"execution": {"config": config}})
+    assert not result.success
+    ((name, value),) = config.items()
+    assert f"{name} is {value}" in run_error(result)
+
+
+def test_a_cluster_kind_whose_package_is_missing_fails_the_run_with_the_remedy(
+    instance: DagsterInstance,
+) -> None:
+    if find_spec("dask_yarn"):
+        pytest.skip("dask-yarn is installed")
+    config: dict[str, Any] = {"execution": {"config": {"cluster": {"yarn": {}}}}}
+    result = run_job(diamond_job, instance, run_config=config)
+    assert not result.success
+    assert "Install dask-yarn" in run_error(result)
