@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import AssetKey
 
-from imagetl_assets.sample import sample_bytes
+from imagetl_assets.sample import sample_bytes, write_sample
 from imagetl_assets_tests.pipeline import bundles, http_server
 from imagetl_assets_tests.pipeline.conftest import Outcome, Pipeline
 from imagetl_assets_tests.pipeline.http_server import HttpServer
@@ -175,6 +177,40 @@ def test_metadata_are_worth_reading(pipeline: Pipeline, server: HttpServer) -> N
     assert raw["source"] == f"{server.url}/all-images.img"
     assert raw["bytes"] == len(sample_bytes(20))
     assert raw["seconds"] >= 0
+
+
+def test_a_bucket_instead_of_a_folder(pipeline: Pipeline, server: HttpServer) -> None:
+    """The same job on an fsspec URL; frames of other bytes are published over the old ones."""
+    from imagetl_assets.storage import open_store
+
+    pipeline.storage = f"memory://{uuid.uuid4()}/images"
+    store = open_store(pipeline.storage)
+    for frames, shade in ((5, 0), (3, 9), (3, 9)):
+        bundle = bundles.small_bundle(frames, shade)
+        server.add_file("/a [1].img", bundle)
+        server.add_file("/a%20%5B1%5D.img", bundle)
+        assert pipeline.run("a [1].img").success
+        names = [f"a [1].img/frames/frame_{i:02d}.gif" for i in range(frames)]
+        assert list(store.read_many(names)) == bundles.pieces(bundle)
+        assert store.state(f"a [1].img/frames/frame_{frames:02d}.gif") is None
+        clip = bundles.pixels(store.read("a [1].img/clip.gif"))
+        assert clip == [bundles.pixels(piece)[0] for piece in bundles.pieces(bundle)]
+
+
+def test_a_step_holds_only_some_of_its_frames(pipeline: Pipeline, tmp_path: Path) -> None:
+    """One mapped step stores 45 MB of frames in a fraction of that memory."""
+    path = tmp_path / "large.img"
+    with path.open("wb") as file:
+        write_sample(file, 600, width=640, height=480)
+    tracemalloc.start()
+    try:
+        outcome = pipeline.run(raw={"url": str(path)}, frames={"frames_per_step": 600})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert outcome.success
+    assert path.stat().st_size > 40e6
+    assert peak < 30e6
 
 
 HTML = b"<!DOCTYPE html><html><body>Sign in</body></html>"
