@@ -98,7 +98,7 @@ def raw_data_file(
     url = config.url or upstream.url(context.partition_key)
     stored = _stored(folder, config.path)
     try:
-        raw = _obtain(folder, config, url, stored)
+        raw = _obtain(folder, config, url, stored, refuse_private=upstream.refuse_private)
     except PermanentError as error:
         raise Failure(str(error), allow_retries=False) from None
     except TransientError as error:
@@ -133,7 +133,12 @@ def _stored(folder: PartitionFolder, path: str) -> RawFile | None:
 
 
 def _obtain(
-    folder: PartitionFolder, config: RawDataFileConfig, url: str, stored: RawFile | None
+    folder: PartitionFolder,
+    config: RawDataFileConfig,
+    url: str,
+    stored: RawFile | None,
+    *,
+    refuse_private: bool,
 ) -> RawFile:
     """Return `stored` where the config allows it, else the record of a file stored just now."""
     if config.on_existing is OnExisting.skip:
@@ -145,7 +150,7 @@ def _obtain(
     if stored and same_source and config.on_existing is OnExisting.revalidate:
         known = Known(stored.etag, stored.last_modified)
     timeouts = Timeouts(config.connect_timeout, config.read_timeout)
-    with open_upstream(url, known, timeouts) as file:
+    with open_upstream(url, known, timeouts, refuse_private=refuse_private) as file:
         if file is None:
             assert stored is not None  # only a known file can be unchanged
             return stored

@@ -23,11 +23,17 @@ __all__ = [
     "source_id",
 ]
 
+# Schemes of URLs that do not name a host to connect to.
+_WITHOUT_HOST = {"", "file", "s3", "gs", "gcs", "az", "abfs"}
+
 
 def open_upstream(
-    url: str, known: Known, timeouts: Timeouts
+    url: str, known: Known, timeouts: Timeouts, *, refuse_private: bool = False
 ) -> AbstractContextManager[UpstreamFile | None]:
     """Open an upstream file, or give None if it is still the known one.
+
+    With `refuse_private`, only http(s) at public addresses, paths and buckets are allowed: other
+    protocols connect in ways that are not checked.
 
     Raises:
         UpstreamError: see there.
@@ -37,5 +43,7 @@ def open_upstream(
     except ValueError:
         raise PermanentError("the upstream URL cannot be read as one") from None
     if scheme in ("http", "https"):
-        return open_http(url, known, timeouts)
+        return open_http(url, known, timeouts, refuse_private=refuse_private)
+    if refuse_private and ("::" in url or scheme not in _WITHOUT_HOST):
+        raise PermanentError(f"{scheme} URLs are refused, as private addresses are")
     return open_file(url, known)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from fsspec.core import url_to_fs
+
 from imagetl_assets.redact import redact_url
 from imagetl_assets.storage.base import FileState
 from imagetl_assets.storage.remote import file_state
@@ -33,10 +35,24 @@ def open_file(url: str, known: Known) -> Iterator[UpstreamFile | None]:
         yield UpstreamFile(blocks, state.size, state.version, None)
 
 
-def _open(url: str, known: Known, shown: str) -> tuple[Any, FileState] | None:
-    try:
-        from fsspec.core import url_to_fs
+def list_folder(url: str) -> dict[str, str]:
+    """Return name and version of each file directly in a folder or under a prefix.
 
+    Raises:
+        UpstreamError: see there.
+    """
+    with _errors_explained(redact_url(url)):
+        fs, path = url_to_fs(url, use_listings_cache=False)
+        entries = fs.ls(path, detail=True)
+        return {
+            entry["name"].rpartition("/")[2]: file_state(entry).version
+            for entry in entries
+            if entry["type"] == "file"
+        }
+
+
+def _open(url: str, known: Known, shown: str) -> tuple[Any, FileState] | None:
+    with _errors_explained(shown):
         fs, path = url_to_fs(url, use_listings_cache=False)
         info = fs.info(path)
         if info["type"] != "file":
@@ -45,6 +61,13 @@ def _open(url: str, known: Known, shown: str) -> tuple[Any, FileState] | None:
         if known.etag == state.version:
             return None
         return fs.open(path, "rb", block_size=_READ_AHEAD, cache_type="readahead"), state
+
+
+@contextmanager
+def _errors_explained(shown: str) -> Iterator[None]:
+    """Turn the errors of any file system into UpstreamErrors, without what they may quote."""
+    try:
+        yield
     except UpstreamError:
         raise
     except FileNotFoundError:

@@ -14,6 +14,7 @@ from requests import exceptions
 from imagetl_assets.redact import redact_url
 from imagetl_assets.upstream.base import BLOCK_BYTES, Known, Timeouts, UpstreamFile, all_of
 from imagetl_assets.upstream.errors import PermanentError, TransientError
+from imagetl_assets.upstream.private import find_refusal, refuse_private_addresses
 
 _RETRY_STATUS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _TRANSIENT = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError)
@@ -33,43 +34,78 @@ class _Session(requests.Session):
 
 
 @contextmanager
-def open_http(url: str, known: Known, timeouts: Timeouts) -> Iterator[UpstreamFile | None]:
+def open_http(
+    url: str, known: Known, timeouts: Timeouts, *, refuse_private: bool = False
+) -> Iterator[UpstreamFile | None]:
     """Open the file at `url`, or yield None if it is still the known one (status 304).
 
     Raises:
         UpstreamError: see there. The requests library's own errors are not chained to it, as they
             quote the URL with all that is in it.
     """
-    shown = redact_url(url)
-    # As it is: a body that was compressed on the way has another length and, in time, other bytes.
-    headers = {"Accept-Encoding": "identity"}
+    headers = {}
     if known.etag:
         headers["If-None-Match"] = known.etag
     if known.last_modified:
         headers["If-Modified-Since"] = known.last_modified
+    with _sent("GET", url, headers, timeouts, refuse_private) as response:
+        if response.status_code == HTTPStatus.NOT_MODIFIED:
+            yield None
+            return
+        shown = redact_url(url)
+        _check_status(response, shown)
+        size = None if "Content-Encoding" in response.headers else _length(response)
+        yield UpstreamFile(
+            blocks=all_of(_blocks(response, shown), size, shown),
+            size=size,
+            etag=response.headers.get("ETag"),
+            last_modified=response.headers.get("Last-Modified"),
+        )
+
+
+def head_http(url: str, timeouts: Timeouts, *, refuse_private: bool = False) -> str | None:
+    """Return what tells versions of the file at `url` apart, or None if there is no such file.
+
+    Raises:
+        UpstreamError: see there.
+    """
+    with _sent("HEAD", url, {}, timeouts, refuse_private) as response:
+        if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+            return None
+        _check_status(response, redact_url(url))
+        names = ("ETag", "Last-Modified", "Content-Length")
+        return "|".join(response.headers.get(name, "") for name in names)
+
+
+@contextmanager
+def _sent(
+    method: str, url: str, headers: dict[str, str], timeouts: Timeouts, refuse_private: bool
+) -> Iterator[requests.Response]:
+    """Send a request; yield the response, whose body is not read yet."""
+    shown = redact_url(url)
+    # As it is: a body that was compressed on the way has another length and, in time, other bytes.
+    headers = {**headers, "Accept-Encoding": "identity"}
     with _Session() as session:
+        if refuse_private:
+            refuse_private_addresses(session)
         try:
-            response = session.get(
-                url, headers=headers, stream=True, timeout=(timeouts.connect, timeouts.read)
+            response = session.request(
+                method,
+                url,
+                headers=headers,
+                stream=True,
+                timeout=(timeouts.connect, timeouts.read),
             )
         except _TRANSIENT as error:
+            if refusal := find_refusal(error):
+                raise PermanentError(f"{shown} is at {refusal}") from None
             raise TransientError(f"cannot reach {shown}: {_reason(error)}") from None
         except exceptions.TooManyRedirects:
             raise PermanentError(f"{shown} redirects without end") from None
         except (exceptions.RequestException, ValueError):
             raise PermanentError(f"{shown} is not a usable http(s) URL") from None
         with response:
-            if response.status_code == HTTPStatus.NOT_MODIFIED:
-                yield None
-                return
-            _check_status(response, shown)
-            size = None if "Content-Encoding" in response.headers else _length(response)
-            yield UpstreamFile(
-                blocks=all_of(_blocks(response, shown), size, shown),
-                size=size,
-                etag=response.headers.get("ETag"),
-                last_modified=response.headers.get("Last-Modified"),
-            )
+            yield response
 
 
 def _check_status(response: requests.Response, shown: str) -> None:

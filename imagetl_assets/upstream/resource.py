@@ -17,6 +17,10 @@ class UpstreamFiles(ConfigurableResource):  # type: ignore[type-arg]
     """
 
     base: str = Field(description="A folder, or an http(s) or fsspec URL of one.")
+    refuse_private: bool = Field(
+        default=False,
+        description="Refuse http(s) URLs, and redirects, that lead to private addresses.",
+    )
 
     def url(self, name: str) -> str:
         """Return the URL or path of the file called `name`."""
