@@ -16,6 +16,8 @@ from typing import Any
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.images.gif import GifLayout
 
+MAX_MAPPED_STEPS = 64
+
 _FORMAT = 1
 
 
@@ -86,6 +88,9 @@ class FrameIndex(Record):
         damaged: pieces that were left out.
         per_step: how many frames one mapped step stores.
         folder: where they are stored until all are there, in the partition's folder.
+        skip_damaged: whether frames whose pixels turn out to be damaged are left out, too.
+        resize: the width in pixels (int), or the factor (float), that frames are stored in.
+        optimize: whether the difference of each frame from the one before is stored as well.
     """
 
     raw: RawFile
@@ -93,12 +98,16 @@ class FrameIndex(Record):
     damaged: tuple[DamagedFrame, ...]
     per_step: int
     folder: str
+    skip_damaged: bool = False
+    resize: int | float | None = None
+    optimize: bool = False
 
     @cached_property
     def fingerprint(self) -> str:
         """Tell frames of different bytes apart: two indexes with one fingerprint give the same."""
         spans = [(span.offset, span.length, span.format) for span in self.frames]
-        return hashlib.sha256(json.dumps([self.raw.sha256, spans]).encode()).hexdigest()[:16]
+        source = [self.raw.sha256, spans, self.resize]
+        return hashlib.sha256(json.dumps(source).encode()).hexdigest()[:16]
 
     def name(self, position: int) -> str:
         """Return the name of the frame at this position, zero-padded so that names sort."""
@@ -128,9 +137,12 @@ class FrameIndex(Record):
         return {
             "raw": asdict(self.raw),
             "frames": [[s.number, s.offset, s.length, s.format] for s in self.frames],
-            "damaged": [[d.number, d.offset, d.length, d.problem] for d in self.damaged],
+            "damaged": _damaged_rows(self.damaged),
             "per_step": self.per_step,
             "folder": self.folder,
+            "skip_damaged": self.skip_damaged,
+            "resize": self.resize,
+            "optimize": self.optimize,
         }
 
     @classmethod
@@ -138,10 +150,42 @@ class FrameIndex(Record):
         return cls(
             raw=RawFile(**values["raw"]),
             frames=tuple(FrameSpan(*row) for row in values["frames"]),
-            damaged=tuple(DamagedFrame(*row) for row in values["damaged"]),
+            damaged=_damaged_frames(values["damaged"]),
             per_step=values["per_step"],
             folder=values["folder"],
+            skip_damaged=values["skip_damaged"],
+            resize=values["resize"],
+            optimize=values["optimize"],
         )
+
+
+def _damaged_rows(damaged: tuple[DamagedFrame, ...]) -> list[list[Any]]:
+    return [[d.number, d.offset, d.length, d.problem] for d in damaged]
+
+
+def _damaged_frames(rows: list[list[Any]]) -> tuple[DamagedFrame, ...]:
+    return tuple(DamagedFrame(*row) for row in rows)
+
+
+@dataclass(frozen=True)
+class StoredDelta:
+    """What has to be drawn over the frame before to show a frame: a GIF, its size and layout."""
+
+    size: int
+    layout: GifLayout
+
+
+def mapped_steps(indexes: Mapping[str, FrameIndex]) -> dict[str, list[tuple[str, str]]]:
+    """Return the batches, as (partition key, batch key), of each mapped step by its mapping key.
+
+    A step has one batch, unless the run is about so many files that this would be too many steps.
+    """
+    batches = [(key, batch) for key, index in indexes.items() for batch in index.batches()]
+    if len(indexes) == 1:
+        return {batch: [(key, batch)] for key, batch in batches}
+    per_step = -(-len(batches) // MAX_MAPPED_STEPS)
+    steps = [batches[start : start + per_step] for start in range(0, len(batches), per_step)]
+    return {f"batches_{number:02d}": step for number, step in enumerate(steps)}
 
 
 @dataclass(frozen=True)
@@ -149,36 +193,45 @@ class StoredFrame:
     """A frame as it was stored: a GIF, its size, hash and layout.
 
     `offset` is where the same bytes are in the raw file, or None if the frame was converted.
+    `delta` is its difference from the frame before, if that was asked for and is smaller.
     """
 
     offset: int | None
     size: int
     sha256: str
     layout: GifLayout
+    delta: StoredDelta | None = None
 
     def to_row(self) -> list[Any]:
         """Return the frame as a JSON list."""
-        return [self.offset, self.size, self.sha256, self.layout.to_json()]
+        row = [self.offset, self.size, self.sha256, self.layout.to_json()]
+        return [*row, self.delta.size, self.delta.layout.to_json()] if self.delta else row
 
     @staticmethod
     def from_row(row: list[Any]) -> StoredFrame:
         """Return the frame that `to_row` gave."""
-        offset, size, sha256, layout = row
-        return StoredFrame(offset, size, sha256, GifLayout.from_json(layout))
+        offset, size, sha256, layout, *rest = row
+        delta = StoredDelta(rest[0], GifLayout.from_json(rest[1])) if rest else None
+        return StoredFrame(offset, size, sha256, GifLayout.from_json(layout), delta)
 
 
 @dataclass(frozen=True)
 class StoredBatch(Record):
-    """What one mapped step has stored."""
+    """What one mapped step has stored, and what it has left out."""
 
     frames: tuple[StoredFrame, ...]
+    damaged: tuple[DamagedFrame, ...] = ()
 
     def _values(self) -> dict[str, Any]:
-        return {"frames": [frame.to_row() for frame in self.frames]}
+        return {
+            "frames": [frame.to_row() for frame in self.frames],
+            "damaged": _damaged_rows(self.damaged),
+        }
 
     @classmethod
     def _build(cls, values: dict[str, Any]) -> StoredBatch:
-        return cls(tuple(StoredFrame.from_row(row) for row in values["frames"]))
+        frames = tuple(StoredFrame.from_row(row) for row in values["frames"])
+        return cls(frames, _damaged_frames(values["damaged"]))
 
 
 @dataclass(frozen=True)
@@ -188,12 +241,14 @@ class FrameFiles(Record):
     Attributes:
         fingerprint: of the index that they were stored by.
         names: of the files in the partition's frames folder.
+        damaged: pieces of the raw file that were left out.
     """
 
     raw: RawFile
     fingerprint: str
     names: tuple[str, ...]
     frames: tuple[StoredFrame, ...]
+    damaged: tuple[DamagedFrame, ...] = ()
 
     def _values(self) -> dict[str, Any]:
         return {
@@ -201,6 +256,7 @@ class FrameFiles(Record):
             "fingerprint": self.fingerprint,
             "names": list(self.names),
             "frames": [frame.to_row() for frame in self.frames],
+            "damaged": _damaged_rows(self.damaged),
         }
 
     @classmethod
@@ -210,6 +266,7 @@ class FrameFiles(Record):
             fingerprint=values["fingerprint"],
             names=tuple(values["names"]),
             frames=tuple(StoredFrame.from_row(row) for row in values["frames"]),
+            damaged=_damaged_frames(values["damaged"]),
         )
 
 

@@ -27,6 +27,7 @@ class PartitionFolder:
         self.store = store
         self._key = check_partition_key(partition_key)
         self.frames = self.path(FRAMES_FOLDER)
+        self._deltas = self.path(f"{RESERVED_FOLDER}/deltas")
         self._work = self.path(f"{RESERVED_FOLDER}/work")
         self._owner = self.path(f"{RESERVED_FOLDER}/frames_owner")
 
@@ -77,9 +78,16 @@ class PartitionFolder:
             self.store.write(self._owner, fingerprint.encode())
         self.store.publish(written, self.frames, names)
 
-    def end_frames(self, fingerprint: str) -> None:
-        """Remove what the steps of a run have left for each other."""
+    def deltas(self, fingerprint: str) -> str:
+        """Return the path of the folder of the frames' differences."""
+        return f"{self._deltas}/{fingerprint}"
+
+    def end_frames(self, fingerprint: str, *, keep_deltas: bool = False) -> None:
+        """Remove what the steps of a run have left for each other, and deltas of other frames."""
         self.store.delete_folder(f"{self._work}/{fingerprint}")
+        wanted = {fingerprint} if keep_deltas else set()
+        for unwanted in set(self.store.list_folders(self._deltas)) - wanted:
+            self.store.delete_folder(self.deltas(unwanted))
 
     def _frames_owner(self) -> str | None:
         """Return the fingerprint of the frames that are, or may be, in the folder of all frames."""
