@@ -5,11 +5,24 @@ import warnings
 from dagster import BetaWarning, Definitions, ExecutorDefinition, Field
 
 from imagetl_assets.assets import clip_gif, frames_and_files, raw_data_file
-from imagetl_assets.automation import image_etl
+from imagetl_assets.automation import (
+    image_etl,
+    keep_up_to_date,
+    new_upstream_files,
+    nightly,
+    notifications,
+)
+from imagetl_assets.checks import checks
 from imagetl_assets.dask_executor import dask_executor
 from imagetl_assets.dask_executor.config import CONFIG_SCHEMA
 from imagetl_assets.io_manager import RecordIOManager
-from imagetl_assets.settings import scheduler_address, storage_root, upstream_base
+from imagetl_assets.settings import (
+    AutomationSettings,
+    private_addresses_refused,
+    scheduler_address,
+    storage_root,
+    upstream_base,
+)
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.upstream import UpstreamFiles
 
@@ -17,17 +30,32 @@ from imagetl_assets.upstream import UpstreamFiles
 warnings.filterwarnings("ignore", category=BetaWarning, module=r"imagetl_assets\.")
 
 
-def define(storage: str, upstream: str, executor: ExecutorDefinition) -> Definitions:
+def define(
+    storage: str,
+    upstream: str,
+    executor: ExecutorDefinition,
+    automation: AutomationSettings | None = None,
+) -> Definitions:
     """Return the definitions for this storage root, upstream base and executor."""
+    automation = automation or AutomationSettings()
     image_storage = ImageStorage(root=storage)
+    files = UpstreamFiles(base=upstream, refuse_private=private_addresses_refused())
+    job = image_etl(storage)
     return Definitions(
         assets=[raw_data_file, frames_and_files, clip_gif],
-        jobs=[image_etl(storage)],
+        asset_checks=checks,
+        jobs=[job],
+        schedules=[nightly(job, automation)],
+        sensors=[
+            new_upstream_files(job, files, automation),
+            keep_up_to_date(storage),
+            *notifications(automation),
+        ],
         executor=executor,
         resources={
             "io_manager": RecordIOManager(storage=image_storage),
             "storage": image_storage,
-            "upstream": UpstreamFiles(base=upstream),
+            "upstream": files,
         },
     )
 
@@ -44,4 +72,9 @@ def executor_for(address: str | None) -> ExecutorDefinition:
     )
 
 
-defs = define(storage_root(), upstream_base(), executor_for(scheduler_address()))
+defs = define(
+    storage_root(),
+    upstream_base(),
+    executor_for(scheduler_address()),
+    AutomationSettings.from_environment(),
+)

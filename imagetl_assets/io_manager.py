@@ -1,7 +1,10 @@
 """Hands records from asset to asset."""
 
+from collections.abc import Mapping, Sequence
+
 from dagster import ConfigurableIOManager, Failure, InputContext, OutputContext
 
+from imagetl_assets.partitions import partition_keys
 from imagetl_assets.records import RECORD_TYPES, Record, RecordError
 from imagetl_assets.storage import ImageStorage
 
@@ -9,21 +12,26 @@ from imagetl_assets.storage import ImageStorage
 class RecordIOManager(ConfigurableIOManager):
     """Keeps the record of each asset in its partition's folder, beside the results.
 
+    Assets give and get records by partition key, as a run may be about several partitions.
+
     The results themselves are written by the assets, straight to the storage.
     """
 
     storage: ImageStorage
 
-    def handle_output(self, context: OutputContext, obj: Record) -> None:
-        """Store the record."""
+    def handle_output(self, context: OutputContext, obj: Mapping[str, Record]) -> None:
+        """Store the records."""
         asset = context.asset_key.to_python_identifier()
-        self.storage.folder(context.partition_key).save(asset, obj)
+        for partition, record in obj.items():
+            self.storage.folder(partition).save(asset, record)
 
-    def load_input(self, context: InputContext) -> Record:
-        """Return the record. Raises Failure if there is none that can be read."""
+    def load_input(self, context: InputContext) -> dict[str, Record]:
+        """Return the records. Raises Failure if there is one that cannot be read."""
         upstream = context.upstream_output
         asset = (upstream or context).asset_key.to_python_identifier()
-        partition = context.partition_key
+        return {partition: self._load(asset, partition) for partition in _partitions(context)}
+
+    def _load(self, asset: str, partition: str) -> Record:
         try:
             record = self.storage.folder(partition).load(asset, RECORD_TYPES[asset])
         except RecordError as error:
@@ -39,3 +47,9 @@ class RecordIOManager(ConfigurableIOManager):
                 allow_retries=False,
             )
         return record
+
+
+def _partitions(context: InputContext) -> Sequence[str]:
+    if context.has_partition_key:
+        return [context.partition_key]
+    return partition_keys(context.step_context)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 
-from dagster import DagsterInstance, DagsterRun, DynamicPartitionsDefinition
-from dagster._core.definitions.partitions.context import PartitionLoadingContext
+from dagster import AssetExecutionContext, DagsterInstance, DagsterRun, DynamicPartitionsDefinition
+from dagster._core.definitions.partitions.context import (
+    PartitionLoadingContext,
+    partition_loading_context,
+)
+from dagster._core.execution.context.system import StepExecutionContext
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from imagetl_assets.names import InvalidName, check_partition_key
@@ -31,3 +36,11 @@ def register_partition(instance: DagsterInstance, run: DagsterRun) -> None:
         return
     with suppress(InvalidName):  # the first step fails with the reason
         instance.add_dynamic_partitions("upstream_files", [check_partition_key(key)])
+
+
+def partition_keys(context: AssetExecutionContext | StepExecutionContext) -> Sequence[str]:
+    """Return the partitions of a run: one, which may be new, or a range of known ones."""
+    if context.has_partition_key:
+        return [context.partition_key]
+    with partition_loading_context(dynamic_partitions_store=context.instance):
+        return upstream_files.get_partition_keys_in_range(context.partition_key_range)

@@ -6,6 +6,9 @@ import re
 
 _USER_INFO = re.compile(r"(?<=//)[^/?#]*@")
 _QUERY = re.compile(r"\?.*\Z", re.DOTALL)
+_URL = re.compile(r"[a-zA-Z][\w+.-]*://[^\s\"'<>]+")
+# What is left of a URL where a library quotes only the path.
+_BARE_QUERY = re.compile(r"\?[\w.%~-]+=[^\s\"'<>)]*")
 
 
 def redact_url(url: str) -> str:
@@ -21,3 +24,12 @@ def redact_url(url: str) -> str:
         return url
     without_user = _USER_INFO.sub("", url).partition("#")[0]
     return _QUERY.sub("?***", without_user)
+
+
+def redact_text(text: str) -> str:
+    """Return `text` with each URL in it as `redact_url` shows it.
+
+    >>> redact_text("cannot reach s3://key:secret@bucket/a.img?sig=1: timeout")
+    'cannot reach s3://bucket/a.img?*** timeout'
+    """
+    return _BARE_QUERY.sub("?***", _URL.sub(lambda match: redact_url(match[0]), text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 
 DEFAULT_STORAGE = "storage"
 DEFAULT_UPSTREAM = "https://github.com/cicdw/image-data/raw/master"
@@ -21,3 +22,60 @@ def upstream_base() -> str:
 def scheduler_address() -> str | None:
     """Return the Dask scheduler to use (`DASK_SCHEDULER_ADDRESS`); None: a cluster per run."""
     return os.environ.get("DASK_SCHEDULER_ADDRESS") or None
+
+
+def private_addresses_refused() -> bool:
+    """Return whether upstream files at private addresses are refused (`IMAGETL_REFUSE_PRIVATE`)."""
+    return os.environ.get("IMAGETL_REFUSE_PRIVATE", "").lower() in ("1", "true", "yes")
+
+
+def fresh_days() -> int:
+    """Return how many days may pass without a new clip (`IMAGETL_FRESH_DAYS`)."""
+    return _positive("IMAGETL_FRESH_DAYS", 7)
+
+
+@dataclass(frozen=True)
+class AutomationSettings:
+    """What starts runs, when, and who is told of them.
+
+    Attributes:
+        pattern: which upstream files the sensor looks at.
+        runs_per_tick: how many runs the sensor requests at once, at most.
+        sensor_seconds: between two looks, at least; None: 5 for a local folder, else 60.
+        cron: when the schedule ticks.
+        timezone: the IANA time zone that `cron` is meant in.
+        notify_urls: apprise URLs that are told how runs end, with spaces between; secret.
+        ui_url: where the Dagster UI is, for links in messages.
+    """
+
+    pattern: str = "*.img"
+    runs_per_tick: int = 25
+    sensor_seconds: int | None = None
+    cron: str = "0 2 * * *"
+    timezone: str = "UTC"
+    notify_urls: str = field(default="", repr=False)
+    ui_url: str = "http://127.0.0.1:3000"
+
+    @staticmethod
+    def from_environment() -> AutomationSettings:
+        """Return what the variables `IMAGETL_...` say. Raises ValueError, naming a wrong one."""
+        default = AutomationSettings()
+        seconds = os.environ.get("IMAGETL_SENSOR_SECONDS")
+        return AutomationSettings(
+            pattern=os.environ.get("IMAGETL_PATTERN") or default.pattern,
+            runs_per_tick=_positive("IMAGETL_RUNS_PER_TICK", default.runs_per_tick),
+            sensor_seconds=_positive("IMAGETL_SENSOR_SECONDS", 0) if seconds else None,
+            cron=os.environ.get("IMAGETL_CRON") or default.cron,
+            timezone=os.environ.get("IMAGETL_TIMEZONE") or default.timezone,
+            notify_urls=os.environ.get("IMAGETL_NOTIFY_URLS") or default.notify_urls,
+            ui_url=os.environ.get("IMAGETL_UI_URL") or default.ui_url,
+        )
+
+
+def _positive(name: str, default: int) -> int:
+    text = os.environ.get(name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ValueError(f"{name} is {text!r}, but must be a whole number above 0")
+    return int(text)

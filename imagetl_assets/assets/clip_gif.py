@@ -4,6 +4,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from itertools import groupby
 from typing import BinaryIO
 
@@ -11,8 +12,8 @@ from dagster import (
     AssetExecutionContext,
     Backoff,
     Config,
-    DataVersion,
     Failure,
+    FreshnessPolicy,
     MetadataValue,
     Output,
     RetryPolicy,
@@ -20,13 +21,21 @@ from dagster import (
 )
 from pydantic import Field
 
-from imagetl_assets.assets.common import GROUP, OWNERS
+from imagetl_assets.assets.common import (
+    BACKFILL_POLICY,
+    GROUP,
+    OWNERS,
+    UP_TO_DATE,
+    for_each_file,
+    joint_version,
+)
 from imagetl_assets.images import gif
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.preview import preview
 from imagetl_assets.names import InvalidName, check_path
-from imagetl_assets.partitions import upstream_files
+from imagetl_assets.partitions import partition_keys, upstream_files
 from imagetl_assets.records import Clip, FrameFiles
+from imagetl_assets.settings import fresh_days
 from imagetl_assets.storage import FileChanged, ImageStorage
 from imagetl_assets.storage.base import in_blocks
 from imagetl_assets.storage.resource import PartitionFolder
@@ -54,6 +63,9 @@ class ClipConfig(Config):
     group_name=GROUP,
     owners=OWNERS,
     kinds={"gif"},
+    backfill_policy=BACKFILL_POLICY,
+    automation_condition=UP_TO_DATE,
+    freshness_policy=FreshnessPolicy.time_window(fail_window=timedelta(days=fresh_days())),
     retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
     description="The animation of all frames. Their image data are copied, not encoded again.",
 )
@@ -61,15 +73,38 @@ def clip_gif(
     context: AssetExecutionContext,
     config: ClipConfig,
     storage: ImageStorage,
-    frame_files: FrameFiles,
-) -> Output[Clip]:
+    frame_files: dict[str, FrameFiles],
+) -> Output[dict[str, Clip]]:
     """Assemble the frames, in order, into one GIF."""
-    started = time.monotonic()
-    folder = storage.folder(context.partition_key)
-    _check_filename(config.filename, frame_files)
+
+    def make(key: str) -> Clip:
+        started = time.monotonic()
+        folder, files = storage.folder(key), frame_files[key]
+        clip, picture = _clip_and_preview(folder, files, config)
+        context.add_asset_metadata(
+            {
+                "preview": MetadataValue.md(picture),
+                "stored at": MetadataValue.url(folder.uri(clip.path)),
+                "bytes": clip.size,
+                "frames": clip.frames,
+                "size": f"{clip.width} x {clip.height}",
+                "frame_duration_ms": config.frame_duration_ms,
+                "seconds": round(time.monotonic() - started, 3),
+            },
+            partition_key=key,
+        )
+        return clip
+
+    clips = for_each_file(partition_keys(context), make)
+    return Output(clips, data_version=joint_version([clip.sha256 for clip in clips.values()]))
+
+
+def _clip_and_preview(
+    folder: PartitionFolder, files: FrameFiles, config: ClipConfig
+) -> tuple[Clip, str]:
+    _check_filename(config.filename, files)
     try:
-        clip = _assemble(folder, frame_files, config)
-        picture = _preview(folder, frame_files, config)
+        return _assemble(folder, files, config), _preview(folder, files, config)
     except ImageError as error:
         raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
     except FileChanged:
@@ -78,20 +113,6 @@ def clip_gif(
         raise Failure(
             f"a stored frame is missing ({error}): materialize frames again", allow_retries=False
         ) from None
-    seconds = time.monotonic() - started
-    return Output(
-        clip,
-        data_version=DataVersion(clip.sha256),
-        metadata={
-            "preview": MetadataValue.md(picture),
-            "stored at": MetadataValue.url(folder.uri(clip.path)),
-            "bytes": clip.size,
-            "frames": clip.frames,
-            "size": f"{clip.width} x {clip.height}",
-            "frame_duration_ms": config.frame_duration_ms,
-            "seconds": round(seconds, 3),
-        },
-    )
 
 
 def _check_filename(filename: str, files: FrameFiles) -> None:

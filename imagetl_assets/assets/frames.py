@@ -15,11 +15,11 @@ from enum import Enum
 from typing import Any
 
 from dagster import (
+    AssetExecutionContext,
     AssetKey,
     AssetsDefinition,
     Backoff,
     Config,
-    DataVersion,
     DynamicOut,
     DynamicOutput,
     Failure,
@@ -37,18 +37,32 @@ from dagster import (
 )
 from pydantic import Field
 
-from imagetl_assets.assets.common import GROUP, KIND_PREFIX, OWNERS
+from imagetl_assets.assets.common import (
+    BACKFILL_POLICY,
+    GROUP,
+    KIND_PREFIX,
+    OWNERS,
+    UP_TO_DATE,
+    for_each_file,
+    joint_version,
+)
 from imagetl_assets.images import bundle, gif
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.transcode import to_gif
-from imagetl_assets.partitions import upstream_files
-from imagetl_assets.records import FrameFiles, FrameIndex, RawFile, StoredBatch, StoredFrame
+from imagetl_assets.partitions import partition_keys, upstream_files
+from imagetl_assets.records import (
+    MAX_MAPPED_STEPS,
+    FrameFiles,
+    FrameIndex,
+    RawFile,
+    StoredBatch,
+    StoredFrame,
+    mapped_steps,
+)
 from imagetl_assets.storage import FileChanged, ImageStorage
 from imagetl_assets.storage.base import BLOCK_BYTES
 from imagetl_assets.storage.resource import PartitionFolder
-
-MAX_MAPPED_STEPS = 64
 
 
 class OnDamagedFrame(Enum):
@@ -76,15 +90,102 @@ class FramesConfig(Config):
 
 
 @op(
-    out={"index": Out(FrameIndex), "batches": DynamicOut(Nothing)},
+    out={"index": Out(dict[str, FrameIndex]), "batches": DynamicOut(Nothing)},
     description="Finds the frames in the raw file.",
 )
 def find_frames(
-    context: OpExecutionContext, config: FramesConfig, storage: ImageStorage, raw: RawFile
-) -> Iterator[Output[FrameIndex] | DynamicOutput[None]]:
-    """Store where the frames are, then start a mapped step per batch of them."""
-    started = time.monotonic()
-    folder = storage.folder(context.partition_key)
+    context: AssetExecutionContext,
+    config: FramesConfig,
+    storage: ImageStorage,
+    raw: dict[str, RawFile],
+) -> Iterator[Output[dict[str, FrameIndex]] | DynamicOutput[None]]:
+    """Store where the frames are, then start the mapped steps."""
+
+    def find(key: str) -> FrameIndex:
+        started = time.monotonic()
+        index = _find(context, config, storage.folder(key), raw[key])
+        context.add_asset_metadata(
+            {
+                "frames": len(index.frames),
+                "formats": MetadataValue.json(Counter(span.format for span in index.frames)),
+                "damaged": MetadataValue.json(
+                    [[d.number, d.offset, d.problem] for d in index.damaged]
+                ),
+                "mapped steps": len(index.batches()),
+                "seconds": round(time.monotonic() - started, 3),
+            },
+            "frames",
+            key,
+        )
+        return index
+
+    indexes = for_each_file(partition_keys(context), find)
+    versions = [index.fingerprint for index in indexes.values()]
+    yield Output(indexes, "index", data_version=joint_version(versions))
+    for key in mapped_steps(indexes):
+        yield DynamicOutput(None, mapping_key=key, output_name="batches")
+
+
+@op(
+    ins={"batch": In(Nothing)},
+    out=Out(Nothing),
+    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+    description="Stores the frames of one batch as GIF files.",
+)
+def store_frames(
+    context: OpExecutionContext, storage: ImageStorage, index: dict[str, FrameIndex]
+) -> None:
+    """Read the batch's bytes from the raw file, store each frame, leave a record of them."""
+    mapping_key = context.get_mapping_key()
+    assert mapping_key is not None  # this op is only used mapped
+    frames = size = 0
+    for key, batch_key in mapped_steps(index)[mapping_key]:
+        folder, its_index = storage.folder(key), index[key]
+        batch = StoredBatch(tuple(_store(folder, its_index, its_index.batches()[batch_key])))
+        folder.store.write(folder.batch_record(its_index.fingerprint, batch_key), batch.to_json())
+        frames += len(batch.frames)
+        size += sum(frame.size for frame in batch.frames)
+    context.add_output_metadata({"frames": frames, "bytes": size})
+
+
+@op(
+    ins={"stored": In(Nothing)},
+    out=Out(dict[str, FrameFiles]),
+    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+    description="Publishes the stored frames once all of them are there.",
+)
+def collect_frames(
+    context: AssetExecutionContext, storage: ImageStorage, index: dict[str, FrameIndex]
+) -> Output[dict[str, FrameFiles]]:
+    """Put the frames in their place, remove what an earlier run left there beyond them."""
+
+    def collect(key: str) -> FrameFiles:
+        folder = storage.folder(key)
+        files = _collect(folder, index[key])
+        context.add_asset_metadata(
+            {
+                "frames": len(files.frames),
+                "bytes": sum(frame.size for frame in files.frames),
+                "converted": sum(frame.offset is None for frame in files.frames),
+                "stored at": MetadataValue.url(folder.uri("frames")),
+            },
+            "frame_files",
+            key,
+        )
+        return files
+
+    collected = for_each_file(partition_keys(context), collect)
+    return Output(collected, data_version=joint_version([_digest(f) for f in collected.values()]))
+
+
+def _digest(files: FrameFiles) -> str:
+    return hashlib.sha256("".join(frame.sha256 for frame in files.frames).encode()).hexdigest()
+
+
+def _find(
+    context: AssetExecutionContext, config: FramesConfig, folder: PartitionFolder, raw: RawFile
+) -> FrameIndex:
+    """Return where the frames are, and where they are to be stored."""
     frames, damaged = _scan(folder, raw)
     for piece in damaged:
         context.log.warning(f"Frame {piece.number} at byte {piece.offset:,}: {piece.problem}")
@@ -100,64 +201,7 @@ def find_frames(
         raise Failure(f"there are no frames in {raw.path}", allow_retries=False)
     per_step = config.frames_per_step or -(-len(frames) // MAX_MAPPED_STEPS)
     index = FrameIndex(raw, frames, damaged, per_step, folder="")
-    index = replace(index, folder=folder.begin_frames(index.fingerprint))
-    yield Output(
-        index,
-        "index",
-        data_version=DataVersion(index.fingerprint),
-        metadata={
-            "frames": len(frames),
-            "formats": MetadataValue.json(Counter(span.format for span in frames)),
-            "damaged": MetadataValue.json([[d.number, d.offset, d.problem] for d in damaged]),
-            "mapped steps": len(index.batches()),
-            "seconds": round(time.monotonic() - started, 3),
-        },
-    )
-    for key in index.batches():
-        yield DynamicOutput(None, mapping_key=key, output_name="batches")
-
-
-@op(
-    ins={"batch": In(Nothing)},
-    out=Out(Nothing),
-    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
-    description="Stores the frames of one batch as GIF files.",
-)
-def store_frames(context: OpExecutionContext, storage: ImageStorage, index: FrameIndex) -> None:
-    """Read the batch's bytes from the raw file, store each frame, leave a record of them."""
-    folder = storage.folder(context.partition_key)
-    key = context.get_mapping_key()
-    assert key is not None  # this op is only used mapped
-    batch = StoredBatch(tuple(_store(folder, index, index.batches()[key])))
-    folder.store.write(folder.batch_record(index.fingerprint, key), batch.to_json())
-    context.add_output_metadata(
-        {"frames": len(batch.frames), "bytes": sum(frame.size for frame in batch.frames)}
-    )
-
-
-@op(
-    ins={"stored": In(Nothing)},
-    out=Out(FrameFiles),
-    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
-    description="Publishes the stored frames once all of them are there.",
-)
-def collect_frames(
-    context: OpExecutionContext, storage: ImageStorage, index: FrameIndex
-) -> Output[FrameFiles]:
-    """Put the frames in their place, remove what an earlier run left there beyond them."""
-    folder = storage.folder(context.partition_key)
-    files = _collect(folder, index)
-    digest = hashlib.sha256("".join(frame.sha256 for frame in files.frames).encode())
-    return Output(
-        files,
-        data_version=DataVersion(digest.hexdigest()),
-        metadata={
-            "frames": len(files.frames),
-            "bytes": sum(frame.size for frame in files.frames),
-            "converted": sum(frame.offset is None for frame in files.frames),
-            "stored at": MetadataValue.url(folder.uri("frames")),
-        },
-    )
+    return replace(index, folder=folder.begin_frames(index.fingerprint))
 
 
 def _scan(
@@ -266,7 +310,7 @@ def _frames_config(config: FramesConfig) -> dict[str, Any]:
         "frame_files": GraphOut("The stored frames."),
     },
 )
-def frames(raw_data_file: RawFile) -> dict[str, Any]:
+def frames(raw_data_file: dict[str, RawFile]) -> dict[str, Any]:
     """Find the frames, store each of them, publish them."""
     index, batches = find_frames(raw_data_file)
     stored = batches.map(lambda batch: store_frames(batch=batch, index=index))
@@ -285,6 +329,8 @@ frames_and_files = AssetsDefinition.from_graph(
         "frames": "Where each frame is in the raw file: offset, length and format.",
         "frame_files": "Each frame as a GIF file of its own.",
     },
+    backfill_policy=BACKFILL_POLICY,
+    automation_conditions_by_output_name={"frames": UP_TO_DATE, "frame_files": UP_TO_DATE},
     owners_by_output_name={"frames": OWNERS, "frame_files": OWNERS},
     tags_by_output_name={
         "frames": {f"{KIND_PREFIX}json": ""},

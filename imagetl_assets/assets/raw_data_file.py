@@ -9,7 +9,6 @@ from typing import BinaryIO
 from dagster import (
     AssetExecutionContext,
     Config,
-    DataVersion,
     Failure,
     MetadataValue,
     Output,
@@ -18,10 +17,16 @@ from dagster import (
 )
 from pydantic import Field
 
-from imagetl_assets.assets.common import GROUP, OWNERS
+from imagetl_assets.assets.common import (
+    BACKFILL_POLICY,
+    GROUP,
+    OWNERS,
+    for_each_file,
+    joint_version,
+)
 from imagetl_assets.images.bundle import looks_like_bundle
 from imagetl_assets.names import InvalidName, check_path
-from imagetl_assets.partitions import upstream_files
+from imagetl_assets.partitions import partition_keys, upstream_files
 from imagetl_assets.records import RawFile, RecordError
 from imagetl_assets.redact import redact_url
 from imagetl_assets.storage import FileState, ImageStorage
@@ -76,6 +81,7 @@ class RawDataFileConfig(Config):
     group_name=GROUP,
     owners=OWNERS,
     kinds={"http", "file"},
+    backfill_policy=BACKFILL_POLICY,
     retry_policy=RetryPolicy(max_retries=2, delay=10),
     description=(
         "The upstream file, streamed into the storage. A download that is not needed is skipped: "
@@ -87,37 +93,45 @@ def raw_data_file(
     config: RawDataFileConfig,
     storage: ImageStorage,
     upstream: UpstreamFiles,
-) -> Output[RawFile]:
+) -> Output[dict[str, RawFile]]:
     """Download the partition's upstream file unless it is there already."""
-    started = time.monotonic()
-    folder = storage.folder(context.partition_key)
+    keys = partition_keys(context)
     try:
         check_path(config.path)
     except InvalidName as error:
         raise Failure(str(error), allow_retries=False) from None
-    url = config.url or upstream.url(context.partition_key)
-    stored = _stored(folder, config.path)
-    try:
-        raw = _obtain(folder, config, url, stored, refuse_private=upstream.refuse_private)
-    except PermanentError as error:
-        raise Failure(str(error), allow_retries=False) from None
-    except TransientError as error:
-        raise Failure(str(error)) from None
-    skipped = raw is stored
-    if skipped:
-        context.log.info(f"Download skipped: {raw.path} of {raw.size:,} bytes is there already")
-    return Output(
-        raw,
-        data_version=DataVersion(raw.sha256),
-        metadata={
-            "bytes": raw.size,
-            "sha256": raw.sha256,
-            "source": raw.source,
-            "stored at": MetadataValue.url(folder.uri(raw.path)),
-            "skipped": skipped,
-            "seconds": round(time.monotonic() - started, 3),
-        },
-    )
+    if config.url and len(keys) > 1:
+        raise Failure("a run about several files cannot take a url for them", allow_retries=False)
+
+    def download(key: str) -> RawFile:
+        started = time.monotonic()
+        folder = storage.folder(key)
+        stored = _stored(folder, config.path)
+        url = config.url or upstream.url(key)
+        try:
+            raw = _obtain(folder, config, url, stored, refuse_private=upstream.refuse_private)
+        except PermanentError as error:
+            raise Failure(str(error), allow_retries=False) from None
+        except TransientError as error:
+            raise Failure(str(error)) from None
+        skipped = raw is stored
+        if skipped:
+            context.log.info(f"Download skipped: {raw.path} of {raw.size:,} bytes is there already")
+        context.add_asset_metadata(
+            {
+                "bytes": raw.size,
+                "sha256": raw.sha256,
+                "source": raw.source,
+                "stored at": MetadataValue.url(folder.uri(raw.path)),
+                "skipped": skipped,
+                "seconds": round(time.monotonic() - started, 3),
+            },
+            partition_key=key,
+        )
+        return raw
+
+    files = for_each_file(keys, download)
+    return Output(files, data_version=joint_version([raw.sha256 for raw in files.values()]))
 
 
 def _stored(folder: PartitionFolder, path: str) -> RawFile | None:
@@ -132,19 +146,13 @@ def _stored(folder: PartitionFolder, path: str) -> RawFile | None:
     return record if state and state.version == record.version else None
 
 
-def _obtain(
-    folder: PartitionFolder,
-    config: RawDataFileConfig,
-    url: str,
-    stored: RawFile | None,
-    *,
-    refuse_private: bool,
-) -> RawFile:
-    """Return `stored` where the config allows it, else the record of a file stored just now."""
+def _obtain(folder: PartitionFolder, config: RawDataFileConfig, url: str) -> tuple[RawFile, bool]:
+    """Return the record of the stored file, and whether the config spared the download."""
+    stored = _stored(folder, config.path)
     if config.on_existing is OnExisting.skip:
         found = stored or _adopt(folder, config.path)
         if found:
-            return found
+            return found, True
     known = Known()
     same_source = stored and stored.source_id == source_id(url)
     if stored and same_source and config.on_existing is OnExisting.revalidate:
@@ -153,10 +161,10 @@ def _obtain(
     with open_upstream(url, known, timeouts, refuse_private=refuse_private) as file:
         if file is None:
             assert stored is not None  # only a known file can be unchanged
-            return stored
+            return stored, True
         with folder.store.create(folder.path(config.path)) as out:
             size, sha256 = _copy(file, out, config.max_bytes, redact_url(url))
-    return RawFile(
+    raw = RawFile(
         path=config.path,
         size=size,
         sha256=sha256,
@@ -166,6 +174,7 @@ def _obtain(
         etag=file.etag,
         last_modified=file.last_modified,
     )
+    return raw, False
 
 
 def _copy(file: UpstreamFile, out: BinaryIO, max_bytes: int | None, shown: str) -> tuple[int, str]:

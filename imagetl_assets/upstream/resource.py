@@ -22,6 +22,11 @@ class UpstreamFiles(ConfigurableResource):  # type: ignore[type-arg]
         description="Refuse http(s) URLs, and redirects, that lead to private addresses.",
     )
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the base is a folder on this machine."""
+        return "://" not in self.base or self.base.startswith("file://")
+
     def url(self, name: str) -> str:
         """Return the URL or path of the file called `name`."""
         return file_url(self.base, name)

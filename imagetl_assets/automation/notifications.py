@@ -1,0 +1,105 @@
+"""One message for each run that has ended, through apprise: https://github.com/caronc/apprise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunFailureSensorContext,
+    RunsFilter,
+    RunStatusSensorContext,
+    SensorDefinition,
+    run_failure_sensor,
+    run_status_sensor,
+)
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+from dagster_shared.error import SerializableErrorInfo
+
+from imagetl_assets.redact import redact_text
+from imagetl_assets.settings import AutomationSettings
+
+Send = Callable[[str, str], None]
+
+_MAX_REASON = 500
+
+
+def notifications(settings: AutomationSettings) -> list[SensorDefinition]:
+    """Return the sensors that tell the settings' URLs how runs have ended; none without URLs."""
+    if not settings.notify_urls:
+        return []
+
+    @run_status_sensor(
+        run_status=DagsterRunStatus.SUCCESS,
+        default_status=DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=5,
+        description="Tells of runs that succeeded, and whether the one before had failed.",
+    )
+    def notify_success(context: RunStatusSensorContext) -> None:
+        run = context.dagster_run
+        recovered = _failed_before(context.instance, run)
+        _send(settings, f"{subject(run)} {'recovered' if recovered else 'succeeded'}", run)
+
+    @run_failure_sensor(
+        default_status=DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=5,
+        description="Tells of runs that failed, and why.",
+    )
+    def notify_failure(context: RunFailureSensorContext) -> None:
+        run = context.dagster_run
+        _send(settings, f"{subject(run)} failed", run, reason(context))
+
+    return [notify_success, notify_failure]
+
+
+def subject(run: DagsterRun) -> str:
+    """Return what a run was about, such as `imagetl: holiday.img`."""
+    return f"imagetl: {run.tags.get(PARTITION_NAME_TAG, run.job_name)}"
+
+
+def reason(context: RunFailureSensorContext) -> str:
+    """Return the innermost error of the step that failed first, or that of the run."""
+    for event in context.get_step_failure_events():
+        return f"{event.step_key}: {_innermost(event.step_failure_data.error)}"
+    return redact_text(context.failure_event.message or "")[:_MAX_REASON]
+
+
+def _innermost(error: SerializableErrorInfo | None) -> str:
+    if error is None:
+        return "no reason is known"
+    while error.cause is not None:
+        error = error.cause
+    return redact_text(error.message.strip())[:_MAX_REASON]
+
+
+def _failed_before(instance: DagsterInstance, run: DagsterRun) -> bool:
+    """Return whether the last run of the same job and partition that ended before had failed."""
+    tags = (
+        {PARTITION_NAME_TAG: run.tags[PARTITION_NAME_TAG]} if PARTITION_NAME_TAG in run.tags else {}
+    )
+    ended = RunsFilter(
+        job_name=run.job_name,
+        tags=tags,
+        statuses=[DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE],
+    )
+    runs = [other.dagster_run.run_id for other in instance.get_run_records(ended, limit=50)]
+    before = runs[runs.index(run.run_id) + 1 :] if run.run_id in runs else []
+    previous = instance.get_run_by_id(before[0]) if before else None
+    return previous is not None and previous.status is DagsterRunStatus.FAILURE
+
+
+def _send(settings: AutomationSettings, title: str, run: DagsterRun, text: str = "") -> None:
+    """Send the message once. If that fails, only the log tells: an error would send it again."""
+    from apprise import Apprise
+
+    link = f"{settings.ui_url.rstrip('/')}/runs/{run.run_id}"
+    apprise = Apprise()
+    for url in settings.notify_urls.split():
+        apprise.add(url)
+    sent = apprise.notify(title=title, body="\n".join(part for part in (text, link) if part))
+    if not sent:
+        logging.getLogger("imagetl").warning("A message could not be sent: see apprise's log")
