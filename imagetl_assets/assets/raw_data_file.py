@@ -106,15 +106,13 @@ def raw_data_file(
     def download(key: str) -> RawFile:
         started = time.monotonic()
         folder = storage.folder(key)
-        stored = _stored(folder, config.path)
         url = config.url or upstream.url(key)
         try:
-            raw = _obtain(folder, config, url, stored, refuse_private=upstream.refuse_private)
+            raw, skipped = _obtain(folder, config, url, refuse_private=upstream.refuse_private)
         except PermanentError as error:
             raise Failure(str(error), allow_retries=False) from None
         except TransientError as error:
             raise Failure(str(error)) from None
-        skipped = raw is stored
         if skipped:
             context.log.info(f"Download skipped: {raw.path} of {raw.size:,} bytes is there already")
         context.add_asset_metadata(
@@ -146,7 +144,9 @@ def _stored(folder: PartitionFolder, path: str) -> RawFile | None:
     return record if state and state.version == record.version else None
 
 
-def _obtain(folder: PartitionFolder, config: RawDataFileConfig, url: str) -> tuple[RawFile, bool]:
+def _obtain(
+    folder: PartitionFolder, config: RawDataFileConfig, url: str, *, refuse_private: bool
+) -> tuple[RawFile, bool]:
     """Return the record of the stored file, and whether the config spared the download."""
     stored = _stored(folder, config.path)
     if config.on_existing is OnExisting.skip:

@@ -78,6 +78,7 @@ def test_skip_takes_a_file_that_a_user_has_put_there(pipeline: Pipeline) -> None
     pipeline.file("image-data.img").write_bytes(bundles.small_bundle(4))
     outcome = pipeline.run(raw={"on_existing": "skip"})
     assert outcome.success
+    assert outcome.metadata("raw_data_file")["skipped"]
     assert outcome.metadata("clip_gif")["frames"] == 4
 
 
