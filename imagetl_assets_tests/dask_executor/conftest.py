@@ -40,6 +40,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]
         yield processes
 
 
+@pytest.fixture(scope="session")
+def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """One worker with one thread, for the tests in which a worker's steps could disturb others."""
+    with dask_processes(tmp_path_factory.mktemp("dask"), 1) as processes:
+        yield processes
+
+
 @pytest.fixture
 def own_cluster(tmp_path: Path) -> Iterator[Callable[..., DaskProcesses]]:
     """Starts clusters for one test: `own_cluster(workers, *worker_options)`."""

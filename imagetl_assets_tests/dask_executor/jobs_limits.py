@@ -10,7 +10,7 @@ from imagetl_assets.dask_executor import dask_executor
 from imagetl_assets.dask_executor.batches import RESOURCES_TAG
 from imagetl_assets_tests.dask_executor.jobs import mark
 
-STEPS = 4
+STEPS = 3
 
 
 def takes_a_while(context: OpExecutionContext) -> None:

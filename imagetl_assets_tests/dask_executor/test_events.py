@@ -3,7 +3,6 @@
 import ast
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 from dagster import (
@@ -13,6 +12,7 @@ from dagster import (
     reconstructable,
 )
 from dagster._core.execution.api import execute_run
+from distributed import Client
 
 from imagetl_assets_tests.dask_executor import jobs_events as jobs
 from imagetl_assets_tests.dask_executor.conftest import Marks, RunProcess, local_instance, run_job
@@ -133,9 +133,9 @@ def test_what_steps_print_is_captured_where_the_events_say(
 
 
 def test_workers_do_not_open_the_event_log_to_write(
-    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance, marks: Marks
+    one_worker: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
-    config = own_cluster(1).run_config()
+    config = one_worker.run_config()
     for _ in range(2):  # the second run finds the worker as it was after the first
         with run_job(jobs.watching_job, instance, run_config=config, tags=marks.tags) as result:
             assert result.success
@@ -145,18 +145,22 @@ def test_workers_do_not_open_the_event_log_to_write(
 
 
 def test_the_run_tells_where_its_steps_run(
-    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance
+    cluster: DaskProcesses, instance: DagsterInstance
 ) -> None:
-    dask = own_cluster(1, "--name=the-worker")
-    with run_job(jobs.printing_job, instance, run_config=dask.run_config()) as result:
+    with Client(cluster.address, set_as_default=False) as client:
+        workers = client.scheduler_info()["workers"]
+        names = {str(worker["name"]): address for address, worker in workers.items()}
+    with run_job(jobs.printing_job, instance, run_config=cluster.run_config()) as result:
         told = [
             {name: value.value for name, value in event.engine_event_data.metadata.items()}
             for event in events(instance, result.run_id)
             if event.is_engine_event
         ]
-    assert told[0]["dask_scheduler"] == dask.address
+    assert told[0]["dask_scheduler"] == cluster.address
     assert str(told[0]["dask_dashboard"]).startswith("http://127.0.0.1:")
-    workers = [each for each in told if each.get("dask_worker") == "the-worker"]
-    steps = [step for each in workers for step in ast.literal_eval(str(each["step_keys"]))]
+    of_batches = [each for each in told if "dask_worker" in each]
+    assert all(
+        names[str(each["dask_worker"])] == each["dask_worker_address"] for each in of_batches
+    )
+    steps = [step for each in of_batches for step in ast.literal_eval(str(each["step_keys"]))]
     assert set(steps) == {"prints_0", "prints_1", "prints_2"}
-    assert all(str(each["dask_worker_address"]).startswith("tcp://") for each in workers)

@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from dagster import DagsterEventType, DagsterInstance
 from distributed import Client
 
 from imagetl_assets_tests.dask_executor import jobs_isolation as jobs
-from imagetl_assets_tests.dask_executor.conftest import Marks, RunProcess, run_job
+from imagetl_assets_tests.dask_executor.concurrent_runs import run_at_the_same_time
+from imagetl_assets_tests.dask_executor.conftest import Marks, run_job
 from imagetl_assets_tests.dask_executor.histories import histories, steps_that
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 
@@ -19,28 +19,27 @@ RUNS = 4
 # Runs
 
 
-@pytest.mark.parametrize(
-    ("workers", "threads"), [(2, 1), (1, 4)], ids=["two workers", "one worker with four threads"]
-)
 def test_runs_of_one_job_at_the_same_time_share_nothing(
-    workers: int,
-    threads: int,
-    own_cluster: Callable[..., DaskProcesses],
-    instance: DagsterInstance,
-    marks: Marks,
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
-    config = own_cluster(workers, f"--nthreads={threads}").run_config()
-    runs = [
-        RunProcess.start(jobs.__name__, "own_values_job", instance, config, tags=marks.tags)
-        for _ in range(RUNS)
-    ]
-    for run in runs:
-        run.wait()
-        assert run.run is not None
-        assert run.run.is_success
+    run_own_values_at_the_same_time(cluster, instance, marks)
+
+
+def test_runs_on_a_worker_with_several_threads_share_nothing(
+    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance, marks: Marks
+) -> None:
+    run_own_values_at_the_same_time(own_cluster(1, "--nthreads=4"), instance, marks)
+
+
+def run_own_values_at_the_same_time(
+    dask: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    runs = run_at_the_same_time(
+        RUNS, jobs.own_values_job, instance, run_config=dask.run_config(), tags=marks.tags
+    )
     for number in range(5):
         ran_for = [line.split()[0] for line in marks.of(f"pass_on[{number}]")]
-        assert sorted(ran_for) == sorted(run.run.run_id for run in runs if run.run)
+        assert sorted(ran_for) == sorted(runs)
     assert steps_at_a_time_per_process(marks) == {1}
 
 
@@ -59,17 +58,16 @@ def steps_at_a_time_per_process(marks: Marks) -> set[int]:
 
 
 def test_a_run_leaves_nothing_with_the_scheduler(
-    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance, marks: Marks
+    one_worker: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
     def left(dask_scheduler: Any) -> tuple[list[str], list[str], int]:
         topics = dask_scheduler._broker._topics.values()
         messages = sum("dagster-message" in event for topic in topics for _, event in topic.events)
         return list(dask_scheduler.tasks), list(dask_scheduler.task_metadata), messages
 
-    dask = own_cluster(1)
-    with Client(dask.address, set_as_default=False) as client:
+    with Client(one_worker.address, set_as_default=False) as client:
         with run_job(
-            jobs.own_values_job, instance, run_config=dask.run_config(), tags=marks.tags
+            jobs.own_values_job, instance, run_config=one_worker.run_config(), tags=marks.tags
         ) as result:
             assert result.success
         assert client.run_on_scheduler(left) == ([], [], 0)
@@ -79,26 +77,28 @@ def test_a_run_leaves_nothing_with_the_scheduler(
 
 
 def test_steps_start_in_the_directory_that_the_worker_was_started_in(
-    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance, marks: Marks
+    one_worker: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
-    dask = own_cluster(1)
     for _ in range(2):
         with run_job(
-            jobs.working_directory_job, instance, run_config=dask.run_config(), tags=marks.tags
+            jobs.working_directory_job,
+            instance,
+            run_config=one_worker.run_config(),
+            tags=marks.tags,
         ) as result:
             failed = steps_that(DagsterEventType.STEP_FAILURE, instance, result.run_id)
             assert list(failed) == ["goes_elsewhere_and_fails"]
     for step in ("at_first", "after_going", "after_failing", "downstream", "at_last"):
-        assert marks.of(step) == [str(dask.folder)] * 2
+        assert marks.of(step) == [str(one_worker.folder)] * 2
 
 
 # Resources
 
 
 def test_a_resource_that_does_not_start_fails_only_the_steps_that_need_it(
-    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance, marks: Marks
+    one_worker: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
-    config = own_cluster(1).run_config()
+    config = one_worker.run_config()
     # Not entered: the result would start the resources to read outputs with.
     result = run_job(jobs.broken_resource_job, instance, run_config=config, tags=marks.tags)
     assert not result.success

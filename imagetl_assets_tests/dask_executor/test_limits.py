@@ -7,7 +7,8 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance, JobDefinition
 
 from imagetl_assets_tests.dask_executor import jobs_limits as jobs
-from imagetl_assets_tests.dask_executor.conftest import Marks, RunProcess, run_error, run_job
+from imagetl_assets_tests.dask_executor.concurrent_runs import run_at_the_same_time
+from imagetl_assets_tests.dask_executor.conftest import Marks, run_error, run_job
 from imagetl_assets_tests.dask_executor.histories import steps_that
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 
@@ -54,26 +55,16 @@ def test_two_runs_share_the_slots_of_a_pool(
     cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
     instance.event_log_storage.set_concurrency_slots("database", 1)
-    other = RunProcess.start(
-        jobs.__name__, "pooled_job", instance, cluster.run_config(), tags=marks.tags
-    )
-    with run_job(
-        jobs.pooled_job, instance, run_config=cluster.run_config(), tags=marks.tags
-    ) as result:
-        assert result.success
-    other.wait()
-    assert other.run is not None
-    assert other.run.is_success
+    config = cluster.run_config()
+    run_at_the_same_time(2, jobs.pooled_job, instance, run_config=config, tags=marks.tags)
     assert all(len(marks.of(f"pooled_{number}")) == 2 for number in STEPS)
     assert most_at_a_time(marks, "pooled") == 1
     slots = instance.event_log_storage.get_concurrency_info("database")
     assert (slots.active_slot_count, slots.pending_step_count) == (0, 0)
 
 
-def test_urgent_steps_start_first(
-    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance
-) -> None:
-    with run_job(jobs.priorities_job, instance, run_config=own_cluster(1).run_config()) as result:
+def test_urgent_steps_start_first(one_worker: DaskProcesses, instance: DagsterInstance) -> None:
+    with run_job(jobs.priorities_job, instance, run_config=one_worker.run_config()) as result:
         started = steps_that(DagsterEventType.STEP_START, instance, result.run_id)
     assert started == [
         f"priority_{priority}".replace("-", "minus_")

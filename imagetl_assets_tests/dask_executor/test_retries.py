@@ -1,6 +1,5 @@
 """Retries: those that a policy allows or a step asks for, and those that config rules out."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -96,9 +95,9 @@ def times_of(instance: DagsterInstance, run_id: str, event_type: DagsterEventTyp
 
 
 def test_a_step_that_waits_for_its_retry_holds_no_worker(
-    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance
+    one_worker: DaskProcesses, instance: DagsterInstance
 ) -> None:
-    config: dict[str, Any] = own_cluster(1).run_config()
+    config: dict[str, Any] = one_worker.run_config()
     with run_job(waiting_retry_job, instance, run_config=config) as result:
         assert result.success
         order = [
