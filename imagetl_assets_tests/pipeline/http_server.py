@@ -23,7 +23,8 @@ class Request(BaseHTTPRequestHandler):
         for name, value in {**length, **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -31,11 +32,12 @@ class Request(BaseHTTPRequestHandler):
 
 @dataclass
 class HttpServer:
-    """Answers by path; `requests` holds (path, status) of all requests so far."""
+    """Answers by path; `requests` holds (path, status), `methods` the methods of all so far."""
 
     url: str = ""
     answers: dict[str, Answer] = field(default_factory=dict)
     requests: list[tuple[str, int]] = field(default_factory=list)
+    methods: set[str] = field(default_factory=set)
 
     def add(self, path: str, answer: Answer) -> str:
         """Answer requests for `path` (without query) so; return its URL."""
@@ -114,8 +116,11 @@ def serve() -> Iterator[HttpServer]:
             except BrokenPipeError:
                 self.close_connection = True
 
+        do_HEAD = do_GET
+
         def send_response(self, code: int, message: str | None = None) -> None:
             server.requests.append((self.path.partition("?")[0], code))
+            server.methods.add(self.command)
             super().send_response(code, message)
 
     class Quiet(ThreadingHTTPServer):

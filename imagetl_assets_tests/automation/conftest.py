@@ -1,0 +1,24 @@
+"""Fixtures for what runs by itself: an upstream server, an instance on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance
+
+from imagetl_assets_tests.pipeline import http_server
+
+
+@pytest.fixture
+def server() -> Iterator[http_server.HttpServer]:
+    with http_server.serve() as running:
+        yield running
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    (tmp_path / "home").mkdir()
+    with DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
+        yield instance
