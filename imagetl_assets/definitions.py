@@ -6,6 +6,7 @@ from dagster import BetaWarning, Definitions, ExecutorDefinition, Field
 
 from imagetl_assets.assets import clip_gif, frames_and_files, raw_data_file
 from imagetl_assets.automation import (
+    check_stored,
     image_etl,
     keep_up_to_date,
     new_upstream_files,
@@ -44,7 +45,7 @@ def define(
     return Definitions(
         assets=[raw_data_file, frames_and_files, clip_gif],
         asset_checks=checks,
-        jobs=[job],
+        jobs=[job, check_stored],
         schedules=[nightly(job, automation)],
         sensors=[
             new_upstream_files(job, files, automation),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -113,9 +113,14 @@ class FrameIndex(Record):
         """Return the name of the frame at this position, zero-padded so that names sort."""
         return f"frame_{position:0{self._digits}d}"
 
-    def file_names(self) -> list[str]:
-        """Return the names of all frame files, in order."""
-        return [f"{self.name(i)}.gif" for i in range(len(self.frames))]
+    def file_names(self, left_out: Sequence[DamagedFrame] = ()) -> list[str]:
+        """Return the names of all frame files, in order, but those of frames that are left out."""
+        numbers = {piece.number for piece in left_out}
+        return [
+            f"{self.name(i)}.gif"
+            for i, span in enumerate(self.frames)
+            if span.number not in numbers
+        ]
 
     def batches(self) -> dict[str, range]:
         """Return the positions of the frames that each mapped step stores, by its mapping key."""
@@ -272,7 +277,10 @@ class FrameFiles(Record):
 
 @dataclass(frozen=True)
 class Clip(Record):
-    """The animation: where it is in the partition's folder, and what it is."""
+    """The animation: where it is in the partition's folder, and what it is.
+
+    `every` says that it shows each n-th image only.
+    """
 
     path: str
     size: int
@@ -280,6 +288,7 @@ class Clip(Record):
     frames: int
     width: int
     height: int
+    every: int = 1
 
 
 RECORD_TYPES: Mapping[str, type[Record]] = {

@@ -3,9 +3,8 @@
 import base64
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from itertools import groupby
 from typing import BinaryIO
 
 from dagster import (
@@ -29,6 +28,7 @@ from imagetl_assets.assets.common import (
     for_each_file,
     joint_version,
 )
+from imagetl_assets.assets.parts import Part, read_parts, whole_frames, with_differences
 from imagetl_assets.images import gif
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.preview import preview
@@ -37,7 +37,6 @@ from imagetl_assets.partitions import partition_keys, upstream_files
 from imagetl_assets.records import Clip, FrameFiles
 from imagetl_assets.settings import fresh_days
 from imagetl_assets.storage import FileChanged, ImageStorage
-from imagetl_assets.storage.base import in_blocks
 from imagetl_assets.storage.resource import PartitionFolder
 
 # In Markdown, as base64, this becomes 150 kB.
@@ -56,6 +55,15 @@ class ClipConfig(Config):
     loop: int = Field(
         default=0, ge=0, le=65_535, description="How often the clip is repeated; 0 is for ever."
     )
+    every: int = Field(default=1, ge=1, description="Take every n-th frame only.")
+    fps: float | None = Field(
+        default=None, gt=0, description="Frames a second, instead of frame_duration_ms."
+    )
+
+    @property
+    def duration_ms(self) -> float:
+        """How long each frame is shown, in milliseconds."""
+        return self.frame_duration_ms if self.fps is None else gif.frame_duration(self.fps)
 
 
 @asset(
@@ -88,7 +96,7 @@ def clip_gif(
                 "bytes": clip.size,
                 "frames": clip.frames,
                 "size": f"{clip.width} x {clip.height}",
-                "frame_duration_ms": config.frame_duration_ms,
+                "frame_duration_ms": config.duration_ms,
                 "seconds": round(time.monotonic() - started, 3),
             },
             partition_key=key,
@@ -103,8 +111,10 @@ def _clip_and_preview(
     folder: PartitionFolder, files: FrameFiles, config: ClipConfig
 ) -> tuple[Clip, str]:
     _check_filename(config.filename, files)
+    whole = whole_frames(folder, files, config.every)
     try:
-        return _assemble(folder, files, config), _preview(folder, files, config)
+        clip = _assemble(folder, files, whole, config)
+        return clip, _preview(folder, files, whole, config)
     except ImageError as error:
         raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
     except FileChanged:
@@ -126,15 +136,18 @@ def _check_filename(filename: str, files: FrameFiles) -> None:
         )
 
 
-def _assemble(folder: PartitionFolder, files: FrameFiles, config: ClipConfig) -> Clip:
-    layouts = [frame.layout for frame in files.frames]
+def _assemble(
+    folder: PartitionFolder, files: FrameFiles, whole: Sequence[Part], config: ClipConfig
+) -> Clip:
+    parts, screen = with_differences(folder, files, whole)
+    layouts = [part.layout for part in parts]
     with folder.store.create(folder.path(config.filename)) as out:
         hashing = _HashingWriter(out)
         info = gif.assemble(
-            zip(layouts, _read_frames(folder, files), strict=True),
+            zip(layouts, read_parts(folder, files.raw, parts), strict=True),
             hashing,
-            screen=gif.screen_size(layouts),
-            duration_ms=config.frame_duration_ms,
+            screen=screen,
+            duration_ms=config.duration_ms,
             loop=config.loop,
         )
     return Clip(
@@ -144,29 +157,8 @@ def _assemble(folder: PartitionFolder, files: FrameFiles, config: ClipConfig) ->
         frames=info.frames,
         width=info.width,
         height=info.height,
+        every=config.every,
     )
-
-
-def _read_frames(
-    folder: PartitionFolder, files: FrameFiles, positions: Sequence[int] | None = None
-) -> Iterator[bytes]:
-    """Yield the frames at these positions, in order; all of them by default.
-
-    Bytes that are in the raw file too are read there: one stream instead of a file per frame.
-    """
-    frames, raw = files.frames, files.raw
-    state = folder.store.state(folder.path(raw.path))
-    raw_is_there = state is not None and state.version == raw.version
-    wanted = range(len(frames)) if positions is None else positions
-    for from_raw, group in groupby(wanted, lambda i: raw_is_there and frames[i].offset is not None):
-        if from_raw:
-            spans = [(frames[i].offset or 0, frames[i].size) for i in group]
-            yield from folder.store.read_spans(folder.path(raw.path), spans, raw.version)
-        else:
-            for block in in_blocks(group, lambda i: frames[i].size):
-                yield from folder.store.read_many(
-                    [f"{folder.frames}/{files.names[i]}" for i in block]
-                )
 
 
 class _HashingWriter:
@@ -181,13 +173,14 @@ class _HashingWriter:
         self._out.write(data)
 
 
-def _preview(folder: PartitionFolder, files: FrameFiles, config: ClipConfig) -> str:
+def _preview(
+    folder: PartitionFolder, files: FrameFiles, whole: Sequence[Part], config: ClipConfig
+) -> str:
     """Return Markdown that shows a small animation of the clip."""
-    frames = files.frames
     picture = preview(
-        lambda i: next(_read_frames(folder, files, [i])),
-        len(frames),
-        duration_ms=config.frame_duration_ms,
+        lambda i: next(read_parts(folder, files.raw, [whole[i]])),
+        len(whole),
+        duration_ms=config.duration_ms,
         max_bytes=_PREVIEW_BYTES,
     )
     return f"![clip](data:image/gif;base64,{base64.b64encode(picture).decode()})"

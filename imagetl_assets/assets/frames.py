@@ -9,7 +9,7 @@ all read and write the storage.
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import Any
@@ -37,6 +37,7 @@ from dagster import (
 )
 from pydantic import Field
 
+from imagetl_assets.assets.batch import raw_changed, store_batch
 from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
@@ -46,10 +47,8 @@ from imagetl_assets.assets.common import (
     for_each_file,
     joint_version,
 )
-from imagetl_assets.images import bundle, gif
+from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
-from imagetl_assets.images.errors import ImageError
-from imagetl_assets.images.transcode import to_gif
 from imagetl_assets.partitions import partition_keys, upstream_files
 from imagetl_assets.records import (
     MAX_MAPPED_STEPS,
@@ -57,11 +56,9 @@ from imagetl_assets.records import (
     FrameIndex,
     RawFile,
     StoredBatch,
-    StoredFrame,
     mapped_steps,
 )
-from imagetl_assets.storage import FileChanged, ImageStorage
-from imagetl_assets.storage.base import BLOCK_BYTES
+from imagetl_assets.storage import ImageStorage
 from imagetl_assets.storage.resource import PartitionFolder
 
 
@@ -87,6 +84,20 @@ class FramesConfig(Config):
         default=OnDamagedFrame.fail,
         description="fail: name the frame and fail; skip: leave it out and tell in the metadata.",
     )
+    resize: str | None = Field(
+        default=None,
+        description=(
+            "Store frames in another size: a width in pixels ('250') or a percentage ('50%'). "
+            "Frames are decoded and converted for it, by the mapped steps."
+        ),
+    )
+    optimize: bool = Field(
+        default=False,
+        description=(
+            "Also store how each frame differs from the one before, for a smaller clip. Frames "
+            "are decoded for it, by the mapped steps."
+        ),
+    )
 
 
 @op(
@@ -108,9 +119,7 @@ def find_frames(
             {
                 "frames": len(index.frames),
                 "formats": MetadataValue.json(Counter(span.format for span in index.frames)),
-                "damaged": MetadataValue.json(
-                    [[d.number, d.offset, d.problem] for d in index.damaged]
-                ),
+                "damaged": _shown(index.damaged),
                 "mapped steps": len(index.batches()),
                 "seconds": round(time.monotonic() - started, 3),
             },
@@ -141,7 +150,9 @@ def store_frames(
     frames = size = 0
     for key, batch_key in mapped_steps(index)[mapping_key]:
         folder, its_index = storage.folder(key), index[key]
-        batch = StoredBatch(tuple(_store(folder, its_index, its_index.batches()[batch_key])))
+        batch = store_batch(folder, its_index, its_index.batches()[batch_key])
+        for piece in batch.damaged:
+            context.log.warning(f"Frame {piece.number} at byte {piece.offset:,}: {piece.problem}")
         folder.store.write(folder.batch_record(its_index.fingerprint, batch_key), batch.to_json())
         frames += len(batch.frames)
         size += sum(frame.size for frame in batch.frames)
@@ -167,6 +178,7 @@ def collect_frames(
                 "frames": len(files.frames),
                 "bytes": sum(frame.size for frame in files.frames),
                 "converted": sum(frame.offset is None for frame in files.frames),
+                "damaged": _shown(files.damaged),
                 "stored at": MetadataValue.url(folder.uri("frames")),
             },
             "frame_files",
@@ -200,7 +212,16 @@ def _find(
     if not frames:
         raise Failure(f"there are no frames in {raw.path}", allow_retries=False)
     per_step = config.frames_per_step or -(-len(frames) // MAX_MAPPED_STEPS)
-    index = FrameIndex(raw, frames, damaged, per_step, folder="")
+    index = FrameIndex(
+        raw,
+        frames,
+        damaged,
+        per_step,
+        folder="",
+        skip_damaged=config.on_damaged_frame is OnDamagedFrame.skip,
+        resize=_size(config.resize),
+        optimize=config.optimize,
+    )
     return replace(index, folder=folder.begin_frames(index.fingerprint))
 
 
@@ -210,7 +231,7 @@ def _scan(
     """Return the whole and the damaged frames of the raw file."""
     state = folder.store.state(folder.path(raw.path))
     if state is None or state.version != raw.version:
-        raise _raw_changed(folder, raw)
+        raise raw_changed(folder, raw)
     with folder.store.open(folder.path(raw.path)) as file:
         pieces = list(bundle.find_frames(file))
     frames = tuple(piece for piece in pieces if isinstance(piece, FrameSpan))
@@ -218,48 +239,22 @@ def _scan(
     return frames, damaged
 
 
-def _store(folder: PartitionFolder, index: FrameIndex, positions: range) -> Iterator[StoredFrame]:
-    """Store the frames at these positions; yield what was stored."""
-    spans = [index.frames[i] for i in positions]
-    raw = index.raw
-    pieces = folder.store.read_spans(
-        folder.path(raw.path), [(span.offset, span.length) for span in spans], raw.version
-    )
-    pending: dict[str, bytes] = {}
-    pending_bytes = 0
-    try:
-        for position, span, data in zip(positions, spans, pieces, strict=True):
-            encoded, layout = _as_gif(span, data, raw)
-            yield StoredFrame(
-                offset=span.offset if encoded == data else None,
-                size=len(encoded),
-                sha256=hashlib.sha256(encoded).hexdigest(),
-                layout=layout,
-            )
-            pending[f"{index.folder}/{index.name(position)}.gif"] = encoded
-            pending_bytes += len(encoded)
-            if pending_bytes >= BLOCK_BYTES:
-                folder.store.write_many(pending)
-                pending, pending_bytes = {}, 0
-    except (FileChanged, FileNotFoundError):
-        raise _raw_changed(folder, raw) from None
-    folder.store.write_many(pending)
-
-
-def _as_gif(span: FrameSpan, data: bytes, raw: RawFile) -> tuple[bytes, gif.GifLayout]:
-    """Return the frame as a GIF with its layout; its pixels can be decoded."""
-    try:
-        encoded = to_gif(data)
-        layout = gif.parse(encoded)
-        gif.check_pixels(encoded, layout)
-    except ImageError as error:
+def _size(text: str | None) -> int | float | None:
+    """Return the width in pixels, or the factor, that a resize config asks for."""
+    if text is None:
+        return None
+    number = text.removesuffix("%")
+    if not (number.isascii() and number.isdecimal() and int(number)):
         raise Failure(
-            f"frame {span.number} at byte {span.offset:,} of {raw.path} is damaged: "
-            f"{error.problem}",
-            metadata={"frame": span.number, "offset": span.offset},
+            "resize must be a width in pixels such as '250', or a percentage such as '50%', "
+            f"not {text!r}",
             allow_retries=False,
-        ) from None
-    return encoded, layout
+        )
+    return int(number) / 100 if text.endswith("%") else int(number)
+
+
+def _shown(damaged: Sequence[DamagedFrame]) -> MetadataValue:
+    return MetadataValue.json([[d.number, d.offset, d.problem] for d in damaged])
 
 
 def _collect(folder: PartitionFolder, index: FrameIndex) -> FrameFiles:
@@ -267,7 +262,14 @@ def _collect(folder: PartitionFolder, index: FrameIndex) -> FrameFiles:
     keys = [folder.batch_record(index.fingerprint, key) for key in index.batches()]
     try:
         batches = [StoredBatch.from_json(data) for data in folder.store.read_many(keys)]
-        folder.publish_frames(index.fingerprint, index.folder, index.file_names())
+        damaged = [piece for batch in batches for piece in batch.damaged]
+        names = index.file_names(left_out=damaged)
+        if not names:
+            raise Failure(
+                f"all frames of {index.raw.path} are damaged, the first one: {damaged[0].problem}",
+                allow_retries=False,
+            )
+        folder.publish_frames(index.fingerprint, index.folder, names)
     except FileNotFoundError:
         done = folder.load("frame_files", FrameFiles)
         if done and done.fingerprint == index.fingerprint:
@@ -280,21 +282,14 @@ def _collect(folder: PartitionFolder, index: FrameIndex) -> FrameFiles:
     files = FrameFiles(
         raw=index.raw,
         fingerprint=index.fingerprint,
-        names=tuple(index.file_names()),
+        names=tuple(names),
         frames=tuple(frame for batch in batches for frame in batch.frames),
+        damaged=tuple(sorted([*index.damaged, *damaged], key=lambda piece: piece.number)),
     )
     # The IO manager would do it, but what the mapped steps left can only go once this is stored.
     folder.save("frame_files", files)
-    folder.end_frames(index.fingerprint)
+    folder.end_frames(index.fingerprint, keep_deltas=index.optimize)
     return files
-
-
-def _raw_changed(folder: PartitionFolder, raw: RawFile) -> Failure:
-    return Failure(
-        f"{folder.uri(raw.path)} is not the file that this run is about: it was removed or "
-        "replaced, perhaps by another run of the same file. Materialize raw_data_file again",
-        allow_retries=False,
-    )
 
 
 @config_mapping

@@ -1,9 +1,16 @@
 """What starts runs, and who is told how they end."""
 
 from imagetl_assets.automation.conditions import keep_up_to_date
-from imagetl_assets.automation.jobs import image_etl
+from imagetl_assets.automation.jobs import check_stored, image_etl
 from imagetl_assets.automation.notifications import notifications
 from imagetl_assets.automation.schedule import nightly
 from imagetl_assets.automation.sensor import new_upstream_files
 
-__all__ = ["image_etl", "keep_up_to_date", "new_upstream_files", "nightly", "notifications"]
+__all__ = [
+    "check_stored",
+    "image_etl",
+    "keep_up_to_date",
+    "new_upstream_files",
+    "nightly",
+    "notifications",
+]

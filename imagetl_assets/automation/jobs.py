@@ -1,10 +1,11 @@
-"""The job that takes an upstream file to a clip."""
+"""The job that takes an upstream file to a clip, and the one that looks at what is stored."""
 
 from dagster import AssetSelection, define_asset_job
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from imagetl_assets.assets.common import GROUP
+from imagetl_assets.checks import THOROUGH_CHECKS
 from imagetl_assets.partitions import DEFAULT_FILE, upstream_files
 from imagetl_assets.storage import root_name
 from imagetl_assets.storage.resource import ROOT_TAG
@@ -14,7 +15,8 @@ def image_etl(storage: str) -> UnresolvedAssetJobDefinition:
     """Return the job, for definitions whose storage root is this one."""
     return define_asset_job(
         "image_etl",
-        selection=AssetSelection.groups(GROUP),
+        # Checks that read all of the results again would double what a run costs.
+        selection=AssetSelection.groups(GROUP) - AssetSelection.checks(*THOROUGH_CHECKS),
         partitions_def=upstream_files,
         tags={
             # A run that names no partition is about this one; its own tag replaces this.
@@ -24,3 +26,11 @@ def image_etl(storage: str) -> UnresolvedAssetJobDefinition:
         },
         description="Download one upstream file, store its frames, make them a clip.",
     )
+
+
+check_stored = define_asset_job(
+    "check_stored",
+    selection=AssetSelection.checks(*THOROUGH_CHECKS),
+    partitions_def=upstream_files,
+    description="Read all that is stored of an upstream file, and look whether it is as recorded.",
+)

@@ -1,0 +1,73 @@
+"""What a clip is put together from: frames, or what has to be drawn over the frame before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from imagetl_assets.images import gif
+from imagetl_assets.records import FrameFiles, RawFile
+from imagetl_assets.storage.base import in_blocks
+from imagetl_assets.storage.resource import PartitionFolder
+
+
+@dataclass(frozen=True)
+class Part:
+    """A GIF that is stored, what of it is used, and where the same bytes are in the raw file.
+
+    `offset` is None where the raw file does not hold them.
+    """
+
+    layout: gif.GifLayout
+    path: str
+    size: int
+    offset: int | None
+
+
+def whole_frames(folder: PartitionFolder, files: FrameFiles, every: int) -> list[Part]:
+    """Return the frames that a clip of every n-th image is made of."""
+    frames = files.frames
+    layouts = gif.every_nth((frame.layout for frame in frames), every)
+    return [
+        Part(layout, f"{folder.frames}/{name}", frame.size, frame.offset)
+        for layout, name, frame in zip(layouts, files.names, frames, strict=True)
+        if layout.images
+    ]
+
+
+def with_differences(
+    folder: PartitionFolder, files: FrameFiles, whole: Sequence[Part]
+) -> tuple[Sequence[Part], gif.Screen]:
+    """Return the parts of the clip and its screen; differences where they are stored and fit.
+
+    They fit if each frame covers the whole screen, and none was left out.
+    """
+    screen = gif.screen_size(part.layout for part in whole)
+    deltas = [frame.delta for frame in files.frames]
+    if screen.clear or not any(deltas) or len(whole) < len(deltas):
+        return whole, screen
+    places = [f"{folder.deltas(files.fingerprint)}/{name}" for name in files.names]
+    parts = [
+        replace(part, layout=delta.layout, path=place, size=delta.size, offset=None)
+        if delta
+        else part
+        for part, delta, place in zip(whole, deltas, places, strict=True)
+    ]
+    return parts, gif.screen_size((part.layout for part in parts), deltas=True)
+
+
+def read_parts(folder: PartitionFolder, raw: RawFile, parts: Sequence[Part]) -> Iterator[bytes]:
+    """Yield the bytes of the parts, in order.
+
+    Bytes that are in the raw file too are read there: one stream instead of a file per frame.
+    """
+    state = folder.store.state(folder.path(raw.path))
+    raw_is_there = state is not None and state.version == raw.version
+    for from_raw, group in groupby(parts, lambda part: raw_is_there and part.offset is not None):
+        if from_raw:
+            spans = [(part.offset or 0, part.size) for part in group]
+            yield from folder.store.read_spans(folder.path(raw.path), spans, raw.version)
+        else:
+            for block in in_blocks(group, lambda part: part.size):
+                yield from folder.store.read_many([part.path for part in block])
