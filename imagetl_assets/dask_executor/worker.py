@@ -6,12 +6,11 @@ import asyncio
 import ctypes
 import os
 import pickle
-import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +18,6 @@ from dagster import DagsterError, DagsterEvent
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan
-from dagster._core.execution.compute_logs import create_compute_log_file_key
 from dagster._core.execution.context.system import PlanExecutionContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
 
@@ -28,9 +26,9 @@ from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_eve
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
-from dagster._utils.error import serializable_error_info_from_exc_info
 from distributed import Worker, get_worker
 
+from imagetl_assets.dask_executor.compute_logs import captured_output
 from imagetl_assets.dask_executor.events import EventSender
 from imagetl_assets.dask_executor.loading import (
     LoadedInstance,
@@ -235,7 +233,7 @@ class _BatchRun:
         directory = os.getcwd()
         deadline = time.monotonic() + BATCH_SECONDS
         steps = [execution_plan.get_executable_step_by_key(key) for key in self.not_started]
-        with _captured_output(job_context) as capture_event:
+        with captured_output(job_context) as capture_event:
             yield capture_event(list(self.not_started))
             yield self._worker_event(job_context)
             self._sender.send("begun")
@@ -277,36 +275,3 @@ def _run_step(
         events.append(event)
         yield event
     yield from _trigger_hook(step_context, events)
-
-
-@contextmanager
-def _captured_output(
-    job_context: PlanExecutionContext,
-) -> Iterator[Callable[[Sequence[str]], DagsterEvent]]:
-    """Capture the process's output, as Dagster's inner_plan_execution_iterator does it.
-
-    The context is a function that reports of which steps the output is.
-    """
-    manager = job_context.instance.compute_log_manager
-    log_key = manager.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())
-    with ExitStack() as stack:
-        try:
-            context = stack.enter_context(manager.capture_logs(log_key))
-        except Exception:
-            problem = _capture_problem(job_context, "setting up")
-            yield lambda step_keys: problem
-        else:
-            yield lambda step_keys: DagsterEvent.capture_logs(
-                job_context, step_keys, log_key, context
-            )
-        try:
-            stack.close()
-        except Exception:
-            _capture_problem(job_context, "cleaning up")
-
-
-def _capture_problem(job_context: PlanExecutionContext, doing: str) -> DagsterEvent:
-    error = serializable_error_info_from_exc_info(sys.exc_info())
-    return DagsterEvent.engine_event(
-        job_context, f"Exception while {doing} compute log capture", EngineEventData(error=error)
-    )
