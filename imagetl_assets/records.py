@@ -17,6 +17,7 @@ from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.images.gif import GifLayout
 
 MAX_MAPPED_STEPS = 64
+_FRAMES_OF_SEVERAL_FILES = 32
 
 _FORMAT = 1
 
@@ -183,13 +184,24 @@ class StoredDelta:
 def mapped_steps(indexes: Mapping[str, FrameIndex]) -> dict[str, list[tuple[str, str]]]:
     """Return the batches, as (partition key, batch key), of each mapped step by its mapping key.
 
-    A step has one batch, unless the run is about so many files that this would be too many steps.
+    A step has one batch, unless the run is about several files: then it has as many as make up
+    some frames, for many small files cost more by their steps than by their frames.
     """
-    batches = [(key, batch) for key, index in indexes.items() for batch in index.batches()]
     if len(indexes) == 1:
-        return {batch: [(key, batch)] for key, batch in batches}
-    per_step = -(-len(batches) // MAX_MAPPED_STEPS)
-    steps = [batches[start : start + per_step] for start in range(0, len(batches), per_step)]
+        return {
+            batch: [(key, batch)] for key, index in indexes.items() for batch in index.batches()
+        }
+    total = sum(len(index.frames) for index in indexes.values())
+    enough = max(_FRAMES_OF_SEVERAL_FILES, -(-total // MAX_MAPPED_STEPS))
+    steps: list[list[tuple[str, str]]] = []
+    room = 0
+    for key, index in indexes.items():
+        for batch, positions in index.batches().items():
+            if room <= 0:
+                steps.append([])
+                room = enough
+            steps[-1].append((key, batch))
+            room -= len(positions)
     return {f"batches_{number:02d}": step for number, step in enumerate(steps)}
 
 

@@ -12,9 +12,8 @@ OWNERS: Sequence[str] = ["team:data-platform"]
 # A tag with this prefix is one of an asset's kinds, where there is no other way to set them.
 KIND_PREFIX = "dagster/kind/"
 
-# A run over many files costs little more than a run over one. But one bad file fails it, so a
-# backfill is more than one run.
-BACKFILL_POLICY = BackfillPolicy.multi_run(max_partitions_per_run=50)
+# A run over many files costs little more than a run over one.
+BACKFILL_POLICY = BackfillPolicy.single_run()
 
 T = TypeVar("T")
 

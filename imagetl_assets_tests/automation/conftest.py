@@ -9,6 +9,9 @@ import pytest
 from dagster import DagsterInstance
 
 from imagetl_assets_tests.pipeline import http_server
+from imagetl_assets_tests.pipeline.conftest import Pipeline, cluster, shell
+
+__all__ = ["cluster", "shell"]
 
 
 @pytest.fixture
@@ -22,3 +25,9 @@ def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
     (tmp_path / "home").mkdir()
     with DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
         yield instance
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, server: http_server.HttpServer) -> Iterator[Pipeline]:
+    with DagsterInstance.ephemeral() as instance:
+        yield Pipeline(tmp_path / "storage", server.url, instance)

@@ -1,0 +1,114 @@
+"""Runs over several files, and backfills."""
+
+from __future__ import annotations
+
+import time
+
+from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, in_process_executor
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+
+from imagetl_assets.definitions import define
+from imagetl_assets.records import MAX_MAPPED_STEPS
+from imagetl_assets_tests.pipeline import bundles
+from imagetl_assets_tests.pipeline.conftest import Pipeline
+from imagetl_assets_tests.pipeline.http_server import HttpServer, status
+from imagetl_assets_tests.pipeline.processes import Shell
+
+
+def add_files(pipeline: Pipeline, server: HttpServer, count: int) -> list[str]:
+    names = [f"{i:03d}.img" for i in range(count)]
+    for i, name in enumerate(names):
+        server.add_file(f"/{name}", bundles.small_bundle(2 + i % 3, shade=i))
+    pipeline.instance.add_dynamic_partitions("upstream_files", names)
+    return names
+
+
+def run_range(pipeline: Pipeline, names: list[str], **config: object) -> ExecuteInProcessResult:
+    definitions = define(str(pipeline.root), pipeline.upstream, in_process_executor)
+    return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=pipeline.instance,
+        tags={
+            ASSET_PARTITION_RANGE_START_TAG: names[0],
+            ASSET_PARTITION_RANGE_END_TAG: names[-1],
+        },
+        run_config={
+            "ops": config,
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
+        raise_on_error=False,
+    )
+
+
+def test_one_run_for_several_files(pipeline: Pipeline, server: HttpServer) -> None:
+    names = add_files(pipeline, server, 5)
+    result = run_range(pipeline, names[1:4])
+    assert result.success
+    for i, name in enumerate(names):
+        folder = pipeline.file("", name)
+        assert folder.exists() is (1 <= i < 4)
+    frames = [bundles.pixels(f)[0] for f in bundles.pieces(bundles.small_bundle(4, shade=2))]
+    assert bundles.pixels(pipeline.file("clip.gif", "002.img").read_bytes()) == frames
+    for asset in ("raw_data_file", "frames", "frame_files", "clip_gif"):
+        done = pipeline.instance.get_materialized_partitions(AssetKey(asset))
+        assert done == set(names[1:4])
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+
+
+def test_the_number_of_mapped_steps_has_its_limit(pipeline: Pipeline, server: HttpServer) -> None:
+    names = add_files(pipeline, server, 50)
+    result = run_range(pipeline, names)
+    assert result.success
+    stored = [e for e in result.get_step_success_events() if "store_frames[" in str(e.step_key)]
+    assert len(stored) <= MAX_MAPPED_STEPS
+    assert len(list(pipeline.root.glob("*/clip.gif"))) == 50
+
+
+def test_a_bad_file_is_named_and_the_others_are_downloaded(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    names = add_files(pipeline, server, 3)
+    server.answers["/001.img"] = status(404)
+    result = run_range(pipeline, names)
+    (event,) = result.get_step_failure_events()
+    failure = event.step_failure_data.user_failure_data
+    assert failure is not None
+    assert "1 of 3 files failed: 001.img:" in str(failure.description)
+    assert "status 404" in str(failure.description)
+    assert pipeline.file("image-data.img", "002.img").exists()
+
+
+def test_a_url_is_for_one_file(pipeline: Pipeline, server: HttpServer) -> None:
+    names = add_files(pipeline, server, 2)
+    url = f"{server.url}/000.img"
+    result = run_range(pipeline, names, raw_data_file={"config": {"url": url}})
+    assert not result.success
+
+
+def test_a_run_of_many_takes_a_fifth_of_the_time_of_many_runs(shell: Shell) -> None:
+    """With real processes and a real cluster."""
+    names = [f"many-{i:02d}.img" for i in range(40)]
+    for i, name in enumerate(names):
+        shell.add_file(name, bundles.small_bundle(2, shade=i))
+    started = time.monotonic()
+    assert shell.run("imagetl", "run", names[0]).returncode == 0
+    one = time.monotonic() - started
+    with DagsterInstance.from_config(str(shell.home)) as instance:
+        instance.add_dynamic_partitions("upstream_files", names[1:])
+    materialize = ("asset", "materialize", "-m", "imagetl_assets.definitions", "--select", "*")
+    started = time.monotonic()
+    done = shell.run("dagster", *materialize, "--partition-range", f"{names[0]}...{names[-1]}")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < one * len(names) / 5
+    assert all(len(bundles.pixels(shell.clip(name))) == 2 for name in names)
+
+
+def test_a_backfill_is_one_run() -> None:
+    definitions = define("storage", "upstream", in_process_executor)
+    graph = definitions.resolve_asset_graph()
+    for name in ("raw_data_file", "frames", "frame_files", "clip_gif"):
+        policy = graph.get(AssetKey(name)).backfill_policy
+        assert policy is not None
+        assert policy.max_partitions_per_run is None
