@@ -12,6 +12,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,8 +32,15 @@ def main() -> None:
     parser.add_argument("--mapped", type=int, nargs="*", default=[1000, 5000])
     parser.add_argument("--multiprocess", type=int, default=1, help="rounds of 95 s or so each")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, dask_processes(Path(name)) as dask:
-        bench = Bench(Path(name), dask.address, options.rounds)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        home = folder / "dagster_home"
+        home.mkdir()
+        instance = stack.enter_context(
+            DagsterInstance.local_temp(str(home), overrides={"telemetry": {"enabled": False}})
+        )
+        dask = stack.enter_context(dask_processes(folder))
+        bench = Bench(instance, dask.address, options.rounds)
         bench.static_steps()
         bench.retries()
         bench.start()
@@ -44,10 +52,8 @@ def main() -> None:
 class Bench:
     """One instance and one cluster for all figures."""
 
-    def __init__(self, folder: Path, address: str, rounds: int) -> None:
-        home = folder / "dagster_home"
-        home.mkdir()
-        self.home = home
+    def __init__(self, instance: DagsterInstance, address: str, rounds: int) -> None:
+        self.instance = instance
         self.rounds = rounds
         self.cluster = {"cluster": {"existing": {"address": address}}}
 
@@ -110,18 +116,14 @@ class Bench:
         }
         if not job_name.endswith("multiprocess"):
             run_config["execution"] = {"config": self.cluster}
-        with DagsterInstance.local_temp(
-            str(self.home), overrides={"telemetry": {"enabled": False}}
-        ) as instance:
-            begin = time.time()
-            with execute_job(
-                ReconstructableJob.for_module(JOBS, job_name), instance, run_config=run_config
-            ) as result:
-                end = time.time()
-                assert result.success
-                if until is not None:
-                    logs = instance.all_logs(result.run_id, of_type=until)
-                    end = min(log.timestamp for log in logs)
+        begin = time.time()
+        job = ReconstructableJob.for_module(JOBS, job_name)
+        with execute_job(job, self.instance, run_config=run_config) as result:
+            end = time.time()
+            assert result.success
+            if until is not None:
+                logs = self.instance.all_logs(result.run_id, of_type=until)
+                end = min(log.timestamp for log in logs)
         return end - begin
 
     def in_turns(self, rounds: int, *runs: Callable[[], float]) -> list[float]:
