@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from typing import Literal
 
 from dagster import (
     DagsterInstance,
@@ -23,8 +23,6 @@ from dagster_shared.error import SerializableErrorInfo
 from imagetl_assets.redact import redact_text
 from imagetl_assets.settings import AutomationSettings
 
-Send = Callable[[str, str], None]
-
 _MAX_REASON = 500
 
 
@@ -42,7 +40,8 @@ def notifications(settings: AutomationSettings) -> list[SensorDefinition]:
     def notify_success(context: RunStatusSensorContext) -> None:
         run = context.dagster_run
         recovered = _failed_before(context.instance, run)
-        _send(settings, f"{subject(run)} {'recovered' if recovered else 'succeeded'}", run)
+        how = "recovered" if recovered else "succeeded"
+        _send(settings, "success", f"{subject(run)} {how}", _link(settings, run))
 
     @run_failure_sensor(
         default_status=DefaultSensorStatus.RUNNING,
@@ -51,7 +50,8 @@ def notifications(settings: AutomationSettings) -> list[SensorDefinition]:
     )
     def notify_failure(context: RunFailureSensorContext) -> None:
         run = context.dagster_run
-        _send(settings, f"{subject(run)} failed", run, reason(context))
+        text = f"{reason(context)}\n{_link(settings, run)}"
+        _send(settings, "failure", f"{subject(run)} failed", text)
 
     return [notify_success, notify_failure]
 
@@ -92,14 +92,18 @@ def _failed_before(instance: DagsterInstance, run: DagsterRun) -> bool:
     return previous is not None and previous.status is DagsterRunStatus.FAILURE
 
 
-def _send(settings: AutomationSettings, title: str, run: DagsterRun, text: str = "") -> None:
+def _link(settings: AutomationSettings, run: DagsterRun) -> str:
+    return f"{settings.ui_url.rstrip('/')}/runs/{run.run_id}"
+
+
+def _send(
+    settings: AutomationSettings, kind: Literal["success", "failure"], title: str, text: str
+) -> None:
     """Send the message once. If that fails, only the log tells: an error would send it again."""
     from apprise import Apprise
 
-    link = f"{settings.ui_url.rstrip('/')}/runs/{run.run_id}"
     apprise = Apprise()
     for url in settings.notify_urls.split():
         apprise.add(url)
-    sent = apprise.notify(title=title, body="\n".join(part for part in (text, link) if part))
-    if not sent:
+    if not apprise.notify(title=title, body=text, notify_type=kind):
         logging.getLogger("imagetl").warning("A message could not be sent: see apprise's log")
