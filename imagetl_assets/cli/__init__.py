@@ -1,4 +1,4 @@
-"""The command line: `imagetl run` and `imagetl sample`."""
+"""The command line: `imagetl run`, `imagetl dev` and `imagetl sample`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="take one bundle to a clip"))
+    _add_dev(commands.add_parser("dev", help="Dask cluster, Dagster UI and daemon, until Ctrl-C"))
     _add_sample(commands.add_parser("sample", help="write a synthetic bundle"))
     return parser
 
@@ -54,6 +55,24 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_run)
 
 
+def _add_dev(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Start a Dask cluster, the Dagster UI and the Dagster daemon, say where they are, and stop "
+        "all of them on Ctrl-C."
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: 127.0.0.1; there are no passwords)",
+    )
+    parser.add_argument("--port", type=int, default=3000, help="of the UI (default: 3000)")
+    parser.add_argument(
+        "--dashboard-port", type=int, default=8787, help="of the Dask dashboard (default: 8787)"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="workers of the Dask cluster")
+    parser.set_defaults(command=_dev)
+
+
 def _add_sample(parser: argparse.ArgumentParser) -> None:
     parser.description = "Write a bundle of synthetic frames, the same bytes every time."
     parser.add_argument("-n", "--frames", type=int, default=27, help="number of frames")
@@ -69,6 +88,12 @@ def _run(args: argparse.Namespace) -> int:
     names = ("path", "filename", "duration", "loop", "on_existing", "workers", "scheduler")
     options = Options(**{name: getattr(args, name) for name in names}, verbose=args.verbose)
     return run(args.source, options)
+
+
+def _dev(args: argparse.Namespace) -> int:
+    from imagetl_assets.cli.dev import DevOptions, dev
+
+    return dev(DevOptions(args.host, args.port, args.dashboard_port, args.workers))
 
 
 def _sample(args: argparse.Namespace) -> int:
