@@ -1,6 +1,6 @@
 """What one run, step or resource does is no other one's concern."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +41,17 @@ def run_own_values_at_the_same_time(
         ran_for = [line.split()[0] for line in marks.of(f"pass_on[{number}]")]
         assert sorted(ran_for) == sorted(runs)
     assert steps_at_a_time_per_process(marks) == {1}
+    with Client(dask.address, set_as_default=False) as client:
+        assert set(Counter(client.run_on_scheduler(keys_of_started_tasks)).values()) == {1}
+
+
+def keys_of_started_tasks(dask_scheduler: Any) -> list[str]:
+    """By which Dask knows tasks: it would take those of two runs for one if they were the same."""
+    return [
+        transition[0]
+        for transition in dask_scheduler.transition_log
+        if transition[2] == "processing"
+    ]
 
 
 def steps_at_a_time_per_process(marks: Marks) -> set[int]:

@@ -45,8 +45,9 @@ def test_no_more_steps_run_at_a_time_than_the_limit_says_and_no_fewer(
     marks: Marks,
 ) -> None:
     config = cluster.run_config(**limits)
-    with run_job(job, instance, run_config=config, tags=marks.tags) as result:
-        assert result.success
+    for _ in range(2):  # in the first run a worker may still be loading when the other is done
+        with run_job(job, instance, run_config=config, tags=marks.tags) as result:
+            assert result.success
     for prefixes, number in at_a_time.items():
         assert most_at_a_time(marks, *prefixes) == number
 
