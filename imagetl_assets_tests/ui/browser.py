@@ -1,0 +1,92 @@
+"""The Dagster UI in a real browser: what a person does there, as methods."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+
+_LOCATION = "__repository__@imagetl_assets.definitions"
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RUN_MS = 90_000
+
+
+@dataclass
+class Ui:
+    """The UI at `url`, in a page of the browser."""
+
+    page: Page
+    url: str
+
+    def open_graph(self) -> None:
+        """Show the group's four assets."""
+        self.page.goto(f"{self.url}/locations/{_LOCATION}/asset-groups/images/lineage")
+        expect(self.page.get_by_text("clip_gif").first).to_be_visible()
+
+    def add_partition_and_materialize(self, name: str) -> None:
+        """Go through the dialog of the graph's button."""
+        page = self.page
+        page.get_by_role("button", name="Materialize all").click()
+        page.get_by_text("Add a partition").click()
+        page.get_by_placeholder("name").fill(name)
+        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Launch 1 run").click()
+        expect(page.get_by_role("button", name="Launch 1 run")).to_be_hidden()
+
+    def open_run_of(self, name: str) -> None:
+        """Open the newest run of a partition, once there is one."""
+        self.page.goto(f"{self.url}/runs?q[]=tag:dagster/partition={name}")
+        self.page.locator("a[href^='/runs/']").first.click(timeout=RUN_MS)
+        expect(self.page.get_by_text(f"partition: {name}").first).to_be_visible()
+
+    def expect_status(self, status: str) -> None:
+        """Wait until the open run has this status."""
+        expect(self.page.get_by_text(status, exact=True).first).to_be_visible(timeout=RUN_MS)
+
+    def open_run(self, run_id: str) -> None:
+        """Open a run."""
+        self.page.goto(f"{self.url}/runs/{run_id}")
+
+    def terminate(self) -> None:
+        """Terminate the open run."""
+        self.page.get_by_role("button", name="Terminate").click()
+        self.page.get_by_role("dialog").get_by_role("button", name="Terminate").click()
+        self.page.get_by_role("button", name="Done").click()
+
+    def open_preview(self, name: str) -> Locator:
+        """Show the preview of a partition's clip; return the picture."""
+        self.page.goto(f"{self.url}/assets/clip_gif?view=partitions&partition={name}")
+        self.page.get_by_text("Show Markdown").first.click()
+        picture = self.page.get_by_role("dialog").get_by_role("img", name="clip")
+        expect(picture).to_be_visible()
+        return picture
+
+
+@contextmanager
+def browser(url: str) -> Iterator[Ui]:
+    """Open a browser; it is closed with the block."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        try:
+            page = chromium.new_page(viewport={"width": 1280, "height": 800})
+            page.set_default_timeout(30_000)
+            # A dialog that the UI covers itself with on the first visit.
+            page.add_locator_handler(
+                page.get_by_role("button", name="Skip"), lambda skip: skip.click()
+            )
+            yield Ui(page, url)
+        finally:
+            chromium.close()

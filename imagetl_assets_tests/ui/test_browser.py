@@ -1,0 +1,107 @@
+"""What a person does in the UI, in a real browser against a real `imagetl dev`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+from playwright.sync_api import expect
+
+from imagetl_assets.sample import sample_bytes
+from imagetl_assets_tests.pipeline import bundles, http_server
+from imagetl_assets_tests.ui.browser import CHROMIUM, Ui, browser
+from imagetl_assets_tests.ui.dev import Dev, running
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    with running(tmp_path_factory.mktemp("dev")) as dev:
+        yield dev
+
+
+@pytest.fixture(scope="module")
+def ui(dev: Dev) -> Iterator[Ui]:
+    with browser(dev.dagster) as ui:
+        yield ui
+
+
+def test_the_graph_shows_four_assets_in_a_row(ui: Ui) -> None:
+    ui.open_graph()
+    places = []
+    for name in ("raw_data_file", "frames", "frame_files", "clip_gif"):
+        node = ui.page.get_by_text(name, exact=True).last
+        expect(node).to_be_visible()
+        box = node.bounding_box()
+        assert box is not None
+        places.append(box)
+    assert [place["x"] for place in places] == sorted(place["x"] for place in places)
+    heights = [place["y"] for place in places]
+    assert max(heights) - min(heights) < 5
+    for kind in ("http", "gif", "dask"):
+        expect(ui.page.get_by_text(kind).first).to_be_visible()
+
+
+def test_a_description_is_where_people_look(ui: Ui) -> None:
+    ui.page.goto(f"{ui.url}/assets/clip_gif?view=overview")
+    expect(ui.page.get_by_text("The animation of all frames").first).to_be_visible()
+
+
+def test_add_a_partition_materialize_it_and_see_the_clip(ui: Ui, dev: Dev) -> None:
+    dev.drop("by-hand.bundle", sample_bytes(12))  # a name that the sensor leaves alone
+    ui.open_graph()
+    ui.add_partition_and_materialize("by-hand.bundle")
+    ui.open_run_of("by-hand.bundle")
+    ui.expect_status("Success")
+    expect(ui.page.get_by_text("4 assets").first).to_be_visible()
+    picture = ui.open_preview("by-hand.bundle")
+    assert picture.evaluate("image => image.naturalWidth") > 0
+    shots = set()
+    for _ in range(5):
+        shots.add(picture.screenshot())
+        time.sleep(0.15)
+    assert len(shots) > 1  # it plays
+    assert len(bundles.pixels((dev.storage / "by-hand.bundle" / "clip.gif").read_bytes())) == 12
+
+
+def test_a_dropped_file_is_run_by_the_sensor(ui: Ui, dev: Dev) -> None:
+    dev.drop("dropped.img", bundles.small_bundle(3))
+    ui.open_run_of("dropped.img")
+    ui.expect_status("Success")
+    expect(ui.page.get_by_text("new_upstream_files").first).to_be_visible()
+    assert len(bundles.pixels((dev.storage / "dropped.img" / "clip.gif").read_bytes())) == 3
+
+
+def test_terminate_a_long_run(ui: Ui, dev: Dev) -> None:
+    with http_server.serve() as server:
+        url = server.add("/long", http_server.slow(120, bundles.small_bundle()))
+        ui.open_run(_launch(dev, "long.bundle", url))
+        ui.expect_status("Started")
+        ui.terminate()
+        ui.expect_status("Canceled")
+    assert not (dev.storage / "long.bundle" / "clip.gif").exists()
+
+
+def _launch(dev: Dev, partition: str, url: str) -> str:
+    """Start a run of the job, as the launchpad does; return its id."""
+    mutation = """mutation ($params: ExecutionParams!) {
+        launchPipelineExecution(executionParams: $params) {
+            ... on LaunchRunSuccess { run { runId } }
+        }
+    }"""
+    params = {
+        "selector": {
+            "repositoryLocationName": "imagetl_assets.definitions",
+            "repositoryName": "__repository__",
+            "pipelineName": "image_etl",
+        },
+        "mode": "default",
+        "runConfigData": {"ops": {"raw_data_file": {"config": {"url": url}}}},
+        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": partition}]},
+    }
+    body = {"query": mutation, "variables": {"params": params}}
+    answer = requests.post(f"{dev.dagster}/graphql", json=body, timeout=60).json()
+    return str(answer["data"]["launchPipelineExecution"]["run"]["runId"])
