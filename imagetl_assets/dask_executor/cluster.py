@@ -42,9 +42,10 @@ class DaskClusterError(Exception):
 
 @dataclass(frozen=True)
 class WorkerLost:
-    """A worker is gone, with what it was running."""
+    """A worker is gone, with what it was running; `expected` if it was told to go."""
 
     address: str
+    expected: bool
 
 
 @dataclass(frozen=True)
@@ -272,9 +273,9 @@ class Cluster:
         match event[1]:
             case {"action": "add-worker"}:
                 self._workers_changed = True
-            case {"action": "remove-worker", "worker": address}:
+            case {"action": "remove-worker", "worker": address, **more}:
                 self._workers_changed = True
-                self._news.put(WorkerLost(address))
+                self._news.put(WorkerLost(address, bool(more.get("expected"))))
 
     def _hear_task(self, number: int, future: Future[None]) -> None:
         error: BaseException | None = None

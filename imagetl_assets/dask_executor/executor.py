@@ -190,7 +190,7 @@ class _Run:
                     case Message():
                         yield from self._take_message(news)
                     case WorkerLost():
-                        yield from self._take_worker_loss(news.address)
+                        yield from self._take_worker_loss(news)
                     case TaskOver():
                         yield from self._take_task_end(news)
             yield from self._check_time_limits()
@@ -317,13 +317,16 @@ class _Run:
 
     # Losses
 
-    def _take_worker_loss(self, worker: str) -> Iterator[DagsterEvent]:
+    def _take_worker_loss(self, lost: WorkerLost) -> Iterator[DagsterEvent]:
         for batch in list(self._batches.values()):
-            if batch.worker == worker:
-                yield from self._take_loss(batch)
+            if batch.worker == lost.address:
+                yield from self._take_loss(batch, expected=lost.expected)
 
-    def _take_loss(self, batch: BatchInFlight) -> Iterator[DagsterEvent]:
-        """Run again what a lost worker had not finished; the step that it was at, alone."""
+    def _take_loss(self, batch: BatchInFlight, expected: bool = False) -> Iterator[DagsterEvent]:
+        """Run again what a lost worker had not finished; the step that it was at, alone.
+
+        An `expected` loss, of a worker that was retired, is not held against that step.
+        """
         self._drop(batch)
         steps = [self._active.get_step_by_key(key) for key in batch.unfinished]
         if batch.worker is None or not steps:
@@ -333,19 +336,20 @@ class _Run:
         self._ready.add(others, self._slots)
         # Its outputs so far do not count: as at the start of any step.
         self._active._prep_for_dynamic_outputs(running)
-        lost = self._losses[running.key]
-        lost.append(batch.worker)
-        step_context = self._context.for_step(running)
-        if len(lost) <= self._config.max_worker_losses:
-            yield DagsterEvent.engine_event(
-                step_context,
-                f"The Dask worker that ran step {running.key} was lost ({batch.worker}). The step "
-                f"runs again ({len(lost)} of at most {self._config.max_worker_losses} times).",
-                EngineEventData({"dask_worker_address": batch.worker}),
-            )
-            self._ready.add([running], self._slots, alone=True)
-        else:
+        lost, most = self._losses[running.key], self._config.max_worker_losses
+        if not expected:
+            lost.append(batch.worker)
+        if len(lost) > most:
             yield from self._fail(running, f"Step {running.key} {_killed(lost)}.")
+            return
+        again = "" if expected else f" ({len(lost)} of at most {most} times)"
+        yield DagsterEvent.engine_event(
+            self._context.for_step(running),
+            f"The Dask worker that ran step {running.key} was {'retired' if expected else 'lost'} "
+            f"({batch.worker}). The step runs again{again}.",
+            EngineEventData({"dask_worker_address": batch.worker}),
+        )
+        self._ready.add([running], self._slots, alone=True)
 
     def _fail(self, step: ExecutionStep, why: str) -> Iterator[DagsterEvent]:
         event = DagsterEvent.step_failure_event(

@@ -15,6 +15,7 @@ from dagster import (
     execute_job,
     reconstructable,
 )
+from distributed import Client
 
 from imagetl_assets_tests.dask_executor.conftest import (
     Marks,
@@ -68,6 +69,29 @@ def test_a_step_that_kills_every_worker_fails_and_independent_steps_finish(
         assert marks.of("downstream") == []
         for number in range(4):
             assert len(marks.of(f"independent_{number}")) == 1
+
+
+def test_a_step_whose_worker_was_retired_runs_again_without_counting_as_a_loss(
+    own_cluster: StartCluster, instance: DagsterInstance, marks: Marks
+) -> None:
+    dask = own_cluster(1)
+
+    def retire_worker() -> None:
+        wait_until(lambda: marks.of("slow[n1]"))
+        with Client(dask.address, set_as_default=False) as client:
+            (old,) = client.scheduler_info()["workers"]
+            dask.start_workers(1)
+            client.retire_workers([old])
+
+    retiring = threading.Thread(target=retire_worker)
+    retiring.start()
+    config = dask.run_config(max_worker_losses=0)
+    with run_job(slow_then_more_job, instance, run_config=config, tags=marks.tags) as result:
+        assert result.success
+        assert result.output_for_node("total") == 3
+    retiring.join()
+    assert len(marks.of("slow[n0]")) == 1
+    assert len(marks.of("slow[n1]")) == 2
 
 
 def test_dynamic_outputs_of_a_lost_step_do_not_count(
