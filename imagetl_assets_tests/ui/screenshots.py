@@ -1,0 +1,71 @@
+"""Make the documentation's pictures: `python -m imagetl_assets_tests.ui.screenshots`."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page
+
+from imagetl_assets.sample import sample_bytes
+from imagetl_assets_tests.ui.browser import browser
+from imagetl_assets_tests.ui.dev import running
+
+FOLDER = Path(__file__).parents[2] / "docs" / "images"
+NAME = "waves.img"
+_SETTLE_SECONDS = 3
+_COLOURS = 160
+
+
+def main() -> None:
+    """Start everything, let the sensor run one file, take the pictures."""
+    FOLDER.mkdir(exist_ok=True)
+    folder = Path(tempfile.gettempdir(), "imagetl")  # its name is to be seen
+    folder.mkdir()
+    try:
+        _take_pictures(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _take_pictures(folder: Path) -> None:
+    with running(folder) as dev:
+        dev.drop(NAME, sample_bytes(27))
+        with browser(dev.dagster) as ui:
+            ui.open_run_of(NAME)
+            ui.expect_status("Success")
+            _show_timeline(ui.page)
+            _save(ui.page, "run")
+            ui.open_graph()
+            _save(ui.page, "graph", height=580)
+            ui.open_preview(NAME)
+            _save(ui.page, "clip", height=680)
+
+
+def _show_timeline(page: Page) -> None:
+    """Make room for the steps: pull down the bar that the log begins with."""
+    page.reload()
+    log = page.get_by_role("button", name="Events").bounding_box()
+    assert log is not None
+    bar = log["y"] - 14
+    page.mouse.move(700, bar)
+    page.mouse.down()
+    page.mouse.move(700, 780, steps=5)
+    page.mouse.up()
+
+
+def _save(page: Page, name: str, height: int = 800) -> None:
+    """Save the upper part of the page with few colours, so that the file is small."""
+    time.sleep(_SETTLE_SECONDS)
+    part = page.screenshot(clip={"x": 0, "y": 0, "width": 1280, "height": height})
+    with Image.open(io.BytesIO(part)) as shot:
+        few = shot.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        few.save(FOLDER / f"{name}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()
