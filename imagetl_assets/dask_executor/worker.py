@@ -209,6 +209,8 @@ def _run_steps_of_batch(
     except DagsterError:
         if resources_started:
             raise
+    except KeyboardInterrupt:
+        pass  # raised by a step's own code: no signal gets to this thread; the step has failed
     if resources_started:
         sender.send("end", steps=run.not_started)
     elif len(batch.step_keys) == 1:

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 
+import psutil
 from dagster import DynamicOut, DynamicOutput, OpExecutionContext, RetryPolicy, job, op
 
 from imagetl_assets.dask_executor import dask_executor
@@ -122,3 +124,36 @@ def sleeping_job() -> None:
 def looping_job() -> None:
     for number in range(4):
         loops.alias(f"loops_{number}")()
+
+
+@op
+def interrupts_itself(context: OpExecutionContext) -> None:
+    mark(context)
+    raise KeyboardInterrupt
+
+
+@op
+def exits(context: OpExecutionContext) -> None:
+    mark(context)
+    sys.exit(3)
+
+
+@op
+def counts_children(context: OpExecutionContext) -> int:
+    """Of the process that it runs in."""
+    print("something to capture")
+    return len(psutil.Process().children(recursive=True))
+
+
+@job(executor_def=dask_executor)
+def leaving_job() -> None:
+    """On one worker, in one batch."""
+    harmless.alias("first")()
+    interrupts_itself()
+    exits()
+    harmless.alias("last")()
+
+
+@job(executor_def=dask_executor)
+def children_job() -> None:
+    counts_children()

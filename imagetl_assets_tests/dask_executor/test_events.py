@@ -18,6 +18,7 @@ from imagetl_assets_tests.dask_executor import jobs_events as jobs
 from imagetl_assets_tests.dask_executor.conftest import Marks, RunProcess, local_instance, run_job
 from imagetl_assets_tests.dask_executor.histories import entries, events, histories
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
+from imagetl_assets_tests.dask_executor.jobs_harmful import children_job
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 
 MAPPED = 40
@@ -164,3 +165,12 @@ def test_the_run_tells_where_its_steps_run(
     )
     steps = [step for each in of_batches for step in ast.literal_eval(str(each["step_keys"]))]
     assert set(steps) == {"prints_0", "prints_1", "prints_2"}
+
+
+def test_the_capture_of_output_needs_no_processes(
+    cluster: DaskProcesses, instance: DagsterInstance
+) -> None:
+    with run_job(children_job, instance, run_config=cluster.run_config()) as result:
+        # Dagster's own capture has a `tail` and a watcher for each of stdout and stderr; a worker
+        # under a nanny has multiprocessing's resource tracker.
+        assert result.output_for_node("counts_children") <= 1

@@ -27,6 +27,7 @@ from imagetl_assets_tests.dask_executor.conftest import (
 from imagetl_assets_tests.dask_executor.jobs_harmful import (
     deadly_job,
     dynamic_loss_job,
+    leaving_job,
     one_loss_job,
     slow_then_more_job,
 )
@@ -69,6 +70,20 @@ def test_a_step_that_kills_every_worker_fails_and_independent_steps_finish(
         assert marks.of("downstream") == []
         for number in range(4):
             assert len(marks.of(f"independent_{number}")) == 1
+
+
+def test_a_step_that_wants_to_end_the_process_fails_alone(
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    config = cluster.run_config(max_concurrent=1)
+    with run_job(leaving_job, instance, run_config=config, tags=marks.tags) as result:
+        assert not result.success
+        failed = {event.step_key for event in result.get_step_failure_events()}
+        assert failed == {"interrupts_itself", "exits"}
+        started = [event.step_key for event in result.all_events if event.is_step_start]
+        assert sorted(filter(None, started)) == ["exits", "first", "interrupts_itself", "last"]
+        for step_key in ("first", "last", "interrupts_itself", "exits"):
+            assert len(marks.of(step_key)) == 1
 
 
 def test_a_step_whose_worker_was_retired_runs_again_without_counting_as_a_loss(
