@@ -36,13 +36,14 @@ def find_refusal(error: BaseException) -> PrivateAddress | None:
 
 def _checked(connected: socket.socket) -> socket.socket:
     address = str(connected.getpeername()[0])
-    if not _is_public(address):
+    if not is_public(address):
         connected.close()
         raise PrivateAddress(f"the private address {address}, which the settings refuse")
     return connected
 
 
-def _is_public(address: str) -> bool:
+def is_public(address: str) -> bool:
+    """Return whether an IP address is one of the public Internet."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(ip, "ipv4_mapped", None)
     return bool((mapped or ip).is_global) and not ip.is_multicast

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,18 @@ def test_the_limit_per_tick(instance: DagsterInstance, folder: Path) -> None:
         (folder / f"{i}.img").write_bytes(b"x")
     ticker = Ticker(instance, str(folder), limit=3)
     assert [len(ticker.run_keys()) for _ in range(5)] == [0, 3, 3, 1, 0]
+
+
+def test_ten_thousand_files_in_one_tick(instance: DagsterInstance, folder: Path) -> None:
+    for i in range(10_000):
+        (folder / f"{i}.img").touch()
+    ticker = Ticker(instance, str(folder))
+    started = time.monotonic()
+    ticker.tick()
+    assert time.monotonic() - started < 5
+    assert len(ticker.run_keys()) == 25
+    assert ticker.cursor is not None
+    assert len(ticker.cursor) < 1_000_000
 
 
 def test_an_upstream_that_is_away_is_a_skip_and_loses_nothing(
