@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-STATE_FOLDER = ".state"
+from imagetl_assets.cli.run import STATE_FOLDER
+
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 30
 
