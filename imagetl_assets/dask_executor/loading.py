@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import sys
@@ -120,6 +121,10 @@ def load_job(job: ReconstructableJob, load_data: RepositoryLoadData | None) -> L
     def load() -> LoadedJob:
         repository, version = _cached(_repositories, repository_key, load_repository, keep=4)
         definition = repository.get_maybe_subset_job_def(job.job_name, *selection)
+        if not _jobs:
+            # What is loaded stays: the garbage collector need not look at it at every turn.
+            gc.collect()
+            gc.freeze()
         return LoadedJob(job, definition, repository, version)
 
     job_key = (repository_key, job.job_name, *(s and frozenset(s) for s in selection))
