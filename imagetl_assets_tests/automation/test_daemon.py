@@ -63,7 +63,7 @@ def test_a_dropped_file_its_clip_and_one_message_for_each_run(
             shell.add_file("watched-x.img", bundle)
             wait_for(_has(webhook, number), 90)
             run = instance.get_runs(limit=1)[0]
-            assert run.status is status
+            assert run.status is status, webhook.messages
             message = webhook.messages[-1]
             assert message["title"] == title
             assert f"https://dagster.example.org/runs/{run.run_id}" in message["message"]
