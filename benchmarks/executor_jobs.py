@@ -1,10 +1,6 @@
 """The jobs that benchmarks/executor.py runs: the same steps on three executors."""
 
-from collections.abc import Iterator
-
 from dagster import (
-    DynamicOut,
-    DynamicOutput,
     JobDefinition,
     OpExecutionContext,
     RetryRequested,
@@ -14,11 +10,7 @@ from dagster import (
 )
 
 from imagetl_assets.dask_executor import dask_executor
-
-
-@op
-def one() -> int:
-    return 1
+from imagetl_assets_tests.dask_executor.jobs import double, numbers, one, total
 
 
 @op
@@ -26,22 +18,6 @@ def fails_first(context: OpExecutionContext) -> int:
     if context.retry_number == 0:
         raise RetryRequested(max_retries=1)
     return 1
-
-
-@op(config_schema={"count": int}, out=DynamicOut(int))
-def numbers(context: OpExecutionContext) -> Iterator[DynamicOutput[int]]:
-    for number in range(context.op_config["count"]):
-        yield DynamicOutput(number, mapping_key=f"n{number}")
-
-
-@op
-def double(number: int) -> int:
-    return 2 * number
-
-
-@op
-def count(numbers: list[int]) -> int:
-    return len(numbers)
 
 
 @graph
@@ -58,7 +34,7 @@ def retried() -> None:
 
 @graph
 def mapped() -> None:
-    count(numbers().map(double).collect())
+    total(numbers().map(double).collect())
 
 
 static_ours = static.to_job(name="static_ours", executor_def=dask_executor)
