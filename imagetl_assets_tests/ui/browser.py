@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import requests
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
@@ -78,15 +79,14 @@ class Ui:
 @contextmanager
 def browser(url: str) -> Iterator[Ui]:
     """Open a browser; it is closed with the block."""
+    # Or the UI covers itself with a dialog, some time after the first visit.
+    query = {"query": "mutation { setNuxSeen }"}
+    requests.post(f"{url}/graphql", json=query, timeout=30).raise_for_status()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         try:
             page = chromium.new_page(viewport={"width": 1280, "height": 800})
             page.set_default_timeout(30_000)
-            # A dialog that the UI covers itself with on the first visit.
-            page.add_locator_handler(
-                page.get_by_role("button", name="Skip"), lambda skip: skip.click()
-            )
             yield Ui(page, url)
         finally:
             chromium.close()
