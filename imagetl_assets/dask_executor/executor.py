@@ -267,7 +267,7 @@ class _Run:
         if message.kind == "begun":
             batch.worker = message.worker
         elif message.kind == "end":
-            yield from self._take_end(batch, message)
+            self._take_end(batch, message)
         elif message.kind == "refused":
             raise DaskClusterError(message.text)
 
@@ -288,14 +288,13 @@ class _Run:
             if event.is_step_failure or event.is_step_success or event.is_step_up_for_retry:
                 batch.unfinished.remove(step_key)
 
-    def _take_end(self, batch: BatchInFlight, message: Message) -> Iterator[DagsterEvent]:
+    def _take_end(self, batch: BatchInFlight, message: Message) -> None:
         self._drop(batch)
         handed_back = [self._active.get_step_by_key(key) for key in message.steps]
         self._ready.add(handed_back, self._slots, alone=message.alone)
         for key in batch.unfinished:
             if key not in message.steps:
                 self._active.verify_complete(self._context, key)
-        yield from ()
 
     def _take_task_end(self, end: TaskOver) -> Iterator[DagsterEvent]:
         batch = self._batches.get(end.batch)
