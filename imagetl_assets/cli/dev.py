@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,6 +17,9 @@ from imagetl_assets.cli.run import STATE_FOLDER
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 30
+_STATUSES = """{
+    locationStatusesOrError { ... on WorkspaceLocationStatusEntries { entries { loadStatus } } }
+}"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def dev(options: DevOptions) -> int:
     url = f"http://{options.host}:{port}"
     with _cluster(options) as cluster, _dagster(options.host, port, _env(cluster, url)) as dagster:
         try:
-            if _wait_until_it_answers(url, dagster):
+            if _wait_until_loaded(url, dagster):
                 _say_where(url, cluster.dashboard_link)
             code = dagster.wait()
         except KeyboardInterrupt:
@@ -107,16 +110,17 @@ def _free_port(host: str) -> int:
         return int(listening.getsockname()[1])
 
 
-def _wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Return True once the UI answers, or False if its process has ended."""
+def _wait_until_loaded(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Return True once the UI has the definitions, or False if its process has ended."""
     import requests
 
     while process.poll() is None:
-        try:
-            if requests.get(f"{url}/server_info", timeout=5).ok:
+        with suppress(requests.RequestException):  # it does not answer yet
+            answer = requests.post(f"{url}/graphql", json={"query": _STATUSES}, timeout=5).json()
+            entries = answer["data"]["locationStatusesOrError"]["entries"]
+            if entries and all(entry["loadStatus"] == "LOADED" for entry in entries):
                 return True
-        except requests.RequestException:
-            time.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return False
 
 

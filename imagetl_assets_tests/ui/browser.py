@@ -22,7 +22,8 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-RUN_MS = 90_000
+RUN_MS = 120_000
+expect.set_options(timeout=60_000)  # of a page on a busy machine
 
 
 @dataclass
@@ -86,7 +87,7 @@ def browser(url: str) -> Iterator[Ui]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
         try:
             page = chromium.new_page(viewport={"width": 1280, "height": 800})
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(60_000)
             yield Ui(page, url)
         finally:
             chromium.close()

@@ -53,7 +53,7 @@ def running(folder: Path) -> Iterator[Dev]:
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_for(lambda: "Ctrl-C stops" in log.read_text() or process.poll() is not None, 90)
+        wait_for(lambda: "Ctrl-C stops" in log.read_text() or process.poll() is not None, 180)
         text = log.read_text()
         where = [
             re.search(rf"^  {name} +(\S+)$", text, re.M)
