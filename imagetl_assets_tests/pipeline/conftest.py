@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult, in_process_executor
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 
-from imagetl_assets_tests.pipeline import http_server, processes
+from imagetl_assets_tests.pipeline import http_server, object_store, processes
 
 
 @pytest.fixture
@@ -121,3 +122,27 @@ def shell(tmp_path: Path, cluster: processes.Cluster) -> processes.Shell:
         "  {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}\n"
     )
     return processes.Shell(tmp_path, cluster)
+
+
+@pytest.fixture(scope="session")
+def moto_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_store.ObjectStore]:
+    """The quick object store."""
+    with _started_store("moto", tmp_path_factory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def swift_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_store.ObjectStore]:
+    """The real object store."""
+    with _started_store("swift", tmp_path_factory) as running:
+        yield running
+
+
+@contextmanager
+def _started_store(
+    kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[object_store.ObjectStore]:
+    if problem := object_store.missing(kind):
+        pytest.skip(f"no object store of kind {kind}: {problem}")
+    with object_store.KINDS[kind](tmp_path_factory.mktemp(kind), 0) as store:
+        yield store
