@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,29 +41,38 @@ class Options:
 
 def run(source: str | None, options: Options) -> int:
     """Run the job for `source`; say how it went; return 0 if it succeeded, else 1."""
-    from dagster._utils.interrupts import capture_interrupts
-
-    from imagetl_assets.cli.progress import Progress
+    from imagetl_assets.cli.preloading import preload
     from imagetl_assets.names import InvalidName, check_partition_key
 
     started = time.monotonic()
-    progress = Progress(verbose=options.verbose)
-    with ExitStack() as stack:
-        subject = stack.enter_context(open_source(source))
+    with open_source(source) as subject:
         try:
             check_partition_key(subject.partition_key)
         except InvalidName as error:
             return _fail(str(error))
-        stack.enter_context(capture_interrupts())
-        instance = stack.enter_context(_instance())
-        stack.callback(progress.close)
-        if not options.verbose:
+        config = _run_config(subject, options)
+        if _starts_a_cluster(options):
+            preload()  # from here on, workers do not hear of changes of the environment
+        return _run(subject.partition_key, config, options.verbose, started)
+
+
+def _run(partition_key: str, config: dict[str, Any], verbose: bool, started: float) -> int:
+    """Execute a run and say how it went; Dagster is imported from here on."""
+    from dagster._utils.interrupts import capture_interrupts
+
+    from imagetl_assets.cli.preloading import fork_workers
+    from imagetl_assets.cli.progress import Progress
+
+    progress = Progress(verbose=verbose)
+    with capture_interrupts(), _instance() as instance, closing(progress):
+        fork_workers()
+        if not verbose:
             _silence_dask()
         try:
-            for event in _events(instance, subject, options):
+            for event in _events(instance, partition_key, config):
                 progress.see(event)
         except Exception as error:
-            if options.verbose:
+            if verbose:
                 raise
             return _fail(progress.failure or f"{type(error).__name__}: {error}")
     if progress.failure or not progress.clip:
@@ -74,12 +83,14 @@ def run(source: str | None, options: Options) -> int:
     return 0
 
 
-def _events(instance: DagsterInstance, subject: Source, options: Options) -> Iterator[DagsterEvent]:
+def _events(
+    instance: DagsterInstance, partition_key: str, config: dict[str, Any]
+) -> Iterator[DagsterEvent]:
     """Create a run and execute it; yield its events."""
     from dagster._core.execution.api import execute_run_iterator
 
     job = _job()
-    return execute_run_iterator(job, _create_run(instance, job, subject, options), instance)
+    return execute_run_iterator(job, _create_run(instance, job, partition_key, config), instance)
 
 
 def _job() -> ReconstructableJob:
@@ -93,15 +104,15 @@ def _job() -> ReconstructableJob:
 
 
 def _create_run(
-    instance: DagsterInstance, job: ReconstructableJob, subject: Source, options: Options
+    instance: DagsterInstance, job: ReconstructableJob, partition_key: str, config: dict[str, Any]
 ) -> DagsterRun:
     from dagster._core.storage.tags import PARTITION_NAME_TAG
 
     definition = job.get_definition()
     return instance.create_run_for_job(
         definition,
-        run_config=_run_config(subject, options),
-        tags={**definition.run_tags, PARTITION_NAME_TAG: subject.partition_key},
+        run_config=config,
+        tags={**definition.run_tags, PARTITION_NAME_TAG: partition_key},
         job_code_origin=job.get_python_origin(),
     )
 
@@ -135,12 +146,16 @@ def _url_config(url: str, options: Options) -> str | dict[str, str]:
 
     Workers of a cluster that is there already do not see this process's environment.
     """
-    from imagetl_assets.settings import scheduler_address
-
-    if redact_url(url) == url or options.scheduler or scheduler_address():
+    if redact_url(url) == url or not _starts_a_cluster(options):
         return url
     os.environ[URL_VARIABLE] = url
     return {"env": URL_VARIABLE}
+
+
+def _starts_a_cluster(options: Options) -> bool:
+    from imagetl_assets.settings import scheduler_address
+
+    return not (options.scheduler or scheduler_address())
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

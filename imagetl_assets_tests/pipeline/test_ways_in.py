@@ -18,6 +18,7 @@ from imagetl_assets_tests.pipeline.processes import BIN, Shell, started, wait_fo
 
 MODULE = ("-m", "imagetl_assets.definitions")
 PROJECT = Path(__file__).parents[2]
+_SETTINGS = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_STORAGE", "IMAGETL_UPSTREAM")
 
 
 def test_dagster_job_execute(shell: Shell) -> None:
@@ -107,8 +108,7 @@ def test_the_ui(shell: Shell, server: HttpServer) -> None:
 
 def test_imagetl_run_with_nothing_but_the_package(tmp_path: Path) -> None:
     """The bundled sample, on a cluster of its own, with state and results in this folder."""
-    names = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_STORAGE", "IMAGETL_UPSTREAM")
-    env = {name: value for name, value in os.environ.items() if name not in names}
+    env = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
     done = subprocess.run(
         [str(BIN / "imagetl"), "run", "--workers", "1"],
         env=env,
@@ -123,6 +123,21 @@ def test_imagetl_run_with_nothing_but_the_package(tmp_path: Path) -> None:
     assert "27 of 27 frames stored" in done.stderr
     assert len(bundles.pixels(clip.read_bytes())) == 27
     assert (tmp_path / ".state").is_dir()
+
+
+def test_workers_of_imagetl_run_know_the_secrets_in_a_url(
+    tmp_path: Path, server: HttpServer
+) -> None:
+    url = server.add_file("/signed.img", bundles.small_bundle(2)) + "?sig=s3cret"
+    env = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
+    command = [str(BIN / "imagetl"), "run", url, "--workers", "1"]
+    done = subprocess.run(
+        command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    kept = [file for folder in (".state", "storage") for file in (tmp_path / folder).rglob("*")]
+    assert not any(b"s3cret" in file.read_bytes() for file in kept if file.is_file())
+    assert "s3cret" not in done.stdout + done.stderr
 
 
 def test_imagetl_run_of_a_name_a_url_and_a_file(shell: Shell, server: HttpServer) -> None:
