@@ -18,6 +18,7 @@ from imagetl_assets.dask_executor import dask_executor
 from imagetl_assets.dask_executor.config import CONFIG_SCHEMA
 from imagetl_assets.io_manager import RecordIOManager
 from imagetl_assets.settings import (
+    WORKER_SETTINGS,
     AutomationSettings,
     private_addresses_refused,
     scheduler_address,
@@ -63,13 +64,15 @@ def define(
 
 def executor_for(address: str | None) -> ExecutorDefinition:
     """Return the Dask executor, by default on the cluster at `address`, or on one of its own."""
-    if address is None:
-        return dask_executor
-    cluster = Field(
-        CONFIG_SCHEMA["cluster"].config_type, default_value={"existing": {"address": address}}
-    )
+    defaults: dict[str, object] = {"same_environment": list(WORKER_SETTINGS)}
+    if address is not None:
+        defaults["cluster"] = {"existing": {"address": address}}
+    fields = {
+        name: Field(CONFIG_SCHEMA[name].config_type, default_value=value)
+        for name, value in defaults.items()
+    }
     return dask_executor.configured(
-        lambda config: config, name="dask", config_schema={**CONFIG_SCHEMA, "cluster": cluster}
+        lambda config: config, name="dask", config_schema={**CONFIG_SCHEMA, **fields}
     )
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 DEFAULT_STORAGE = "storage"
 DEFAULT_UPSTREAM = "https://github.com/cicdw/image-data/raw/master"
 
+# Those that the Dask workers of a run need, with the values that its own process has.
+WORKER_SETTINGS = ("IMAGETL_STORAGE", "IMAGETL_UPSTREAM", "IMAGETL_REFUSE_PRIVATE")
+
 
 def storage_root() -> str:
     """Return where results go (`IMAGETL_STORAGE`): a folder, or an fsspec URL."""

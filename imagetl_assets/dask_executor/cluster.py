@@ -15,6 +15,7 @@ from dask.system import CPU_COUNT
 from distributed import CancelledError, Client, Future
 from distributed.system import MEMORY_LIMIT
 
+from imagetl_assets.dask_executor.calls import by_name
 from imagetl_assets.dask_executor.messages import Message
 
 # Where the cluster classes of dagster-dask's kinds are, and the package that brings them.
@@ -56,7 +57,15 @@ class TaskOver:
     error: BaseException | None
 
 
-News = Message | WorkerLost | TaskOver
+@dataclass(frozen=True)
+class WorkerAnswered:
+    """What a worker has answered to `Cluster.ask_workers`, or the error that it was."""
+
+    address: str
+    answer: Any
+
+
+News = Message | WorkerLost | TaskOver | WorkerAnswered
 
 
 @contextmanager
@@ -134,6 +143,8 @@ class Cluster:
         self._futures: dict[int, Future[None]] = {}
         self._expected_workers = expected_workers
         self._workers_changed = False
+        self._question: Callable[[], Any] | None = None
+        self._answered: set[str] = set()
         self._ping: Any = None
         self._last_answer = time.monotonic()
         # The scheduler forgets a topic that bears a client's name some time after the client left.
@@ -167,8 +178,7 @@ class Cluster:
     ) -> None:
         """Hand a batch to Dask; what becomes of it comes with the news."""
         future = self._client.submit(
-            _batch_task(),
-            *pickles,
+            by_name("imagetl_assets.dask_executor.worker.run_batch", *pickles),
             key=f"dagster-steps-{token}-{number}",  # never the same for two runs
             pure=False,
             priority=priority,
@@ -228,11 +238,15 @@ class Cluster:
                 "Restart it and re-execute the run from failure: what had succeeded is kept."
             )
 
+    def ask_workers(self, question: Callable[[], Any]) -> None:
+        """Have each worker, also those that join later, call this once; answers are news."""
+        self._question = question
+        self._ask(None)
+
     def interrupt(self, token: str, patience: float) -> None:
         """Interrupt what the workers are running of a run; waits `patience` seconds at most."""
-        interrupted = self._in_background(
-            self._client._run, _interrupt_task(), token, on_error="return"
-        )
+        call = by_name("imagetl_assets.dask_executor.worker.interrupt", token)
+        interrupted = self._in_background(self._client._run, call, on_error="return")
         with suppress(Exception):  # a worker that cannot be reached cannot be interrupted either
             interrupted.result(timeout=patience)
 
@@ -264,6 +278,21 @@ class Cluster:
 
         return asyncio.run_coroutine_threadsafe(call(), self._client.loop.asyncio_loop)
 
+    def _ask(self, addresses: Sequence[str] | None) -> None:
+        """Ask these workers, or all."""
+        asked = self._in_background(
+            self._client._run, self._question, workers=addresses, on_error="return"
+        )
+        asked.add_done_callback(self._hear_answers)
+
+    def _hear_answers(self, asked: Any) -> None:
+        if asked.cancelled() or asked.exception() is not None:
+            return  # the scheduler or the worker is gone, which is told otherwise
+        for address, answer in asked.result().items():
+            if address not in self._answered:
+                self._answered.add(address)
+                self._news.put(WorkerAnswered(address, answer))
+
     def _hear_worker(self, event: tuple[float, Any]) -> None:
         message = Message.from_wire(event[1])
         if message is not None:
@@ -271,8 +300,10 @@ class Cluster:
 
     def _hear_scheduler(self, event: tuple[float, Any]) -> None:
         match event[1]:
-            case {"action": "add-worker"}:
+            case {"action": "add-worker", "worker": address}:
                 self._workers_changed = True
+                if self._question is not None:
+                    self._ask([address])
             case {"action": "remove-worker", "worker": address, **more}:
                 self._workers_changed = True
                 self._news.put(WorkerLost(address, bool(more.get("expected"))))
@@ -284,25 +315,3 @@ class Cluster:
         elif future.status == "cancelled":
             error = CancelledError("Dask cancelled the task")
         self._news.put(TaskOver(number, error))
-
-
-# A worker that cannot unpickle a task's function is lost to all its users, so these are functions
-# that travel by value (as cloudpickle does with nested ones) and import the package when called.
-
-
-def _batch_task() -> Callable[[bytes, bytes], None]:
-    def run_steps(run_pickle: bytes, batch_pickle: bytes) -> None:
-        from imagetl_assets.dask_executor.worker import run_batch
-
-        run_batch(run_pickle, batch_pickle)
-
-    return run_steps
-
-
-def _interrupt_task() -> Callable[[str], bool]:
-    def interrupt_steps(token: str) -> bool:
-        from imagetl_assets.dask_executor.worker import interrupt
-
-        return interrupt(token)
-
-    return interrupt_steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -74,6 +74,14 @@ CONFIG_SCHEMA: dict[str, Any] = {
         default_value=60,
         description="Seconds to wait for a worker (or for the scheduler) before the run fails.",
     ),
+    "same_environment": Field(
+        [str],
+        default_value=[],
+        description=(
+            "Environment variables that workers need as the run's process has them. "
+            "The run warns of each worker where they differ."
+        ),
+    ),
 }
 
 
@@ -88,6 +96,7 @@ class ExecutorConfig:
     tag_concurrency_limits: list[dict[str, Any]] = field(default_factory=list)
     max_worker_losses: int = 2
     worker_timeout: float = 60
+    same_environment: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse numbers that a schema cannot."""
@@ -110,4 +119,5 @@ class ExecutorConfig:
             tag_concurrency_limits=list(config.get("tag_concurrency_limits") or []),
             max_worker_losses=config["max_worker_losses"],
             worker_timeout=config["worker_timeout"],
+            same_environment=tuple(config.get("same_environment") or ()),
         )

@@ -7,6 +7,7 @@ the plan is complete.
 
 from __future__ import annotations
 
+import logging
 import pickle
 import time
 import uuid
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import (
     DagsterEvent,
+    DagsterEventType,
     Executor,
     MetadataValue,
     executor,
@@ -32,12 +34,14 @@ from dagster._core.storage.dagster_run import DagsterRunStatus
 from dagster_shared.error import SerializableErrorInfo
 from distributed import CancelledError, KilledWorker
 
+from imagetl_assets.dask_executor import startup_check
 from imagetl_assets.dask_executor.batches import BatchInFlight, Needs, ReadySteps, state_for_steps
 from imagetl_assets.dask_executor.cluster import (
     Cluster,
     DaskClusterError,
     News,
     TaskOver,
+    WorkerAnswered,
     WorkerLost,
     open_cluster,
 )
@@ -162,6 +166,7 @@ class _Run:
         self._submitted = 0
         self._losses: dict[str, list[str]] = defaultdict(list)  # step -> workers lost with it
         self._no_worker_since: float | None = None
+        cluster.ask_workers(startup_check.question(config.same_environment))
 
     def start_event(self) -> DagsterEvent:
         """Says where the run's steps will be run."""
@@ -193,6 +198,8 @@ class _Run:
                         yield from self._take_worker_loss(news)
                     case TaskOver():
                         yield from self._take_task_end(news)
+                    case WorkerAnswered():
+                        yield from self._take_answer(news)
             yield from self._check_time_limits()
             yield from self._active.plan_events_iterator(self._context)
 
@@ -313,6 +320,22 @@ class _Run:
                 f"{type(end.error).__name__}: {end.error}. The scheduler and all workers need "
                 "the same versions of Python, dagster and dask, and the code of this run."
             ) from end.error
+
+    # Workers that differ
+
+    def _take_answer(self, answered: WorkerAnswered) -> Iterator[DagsterEvent]:
+        warning = startup_check.warning(
+            answered.address, answered.answer, self._config.same_environment
+        )
+        if warning is not None:
+            event = DagsterEvent(
+                event_type_value=DagsterEventType.ENGINE_EVENT.value,
+                job_name=self._context.job_name,
+                message=warning,
+                event_specific_data=EngineEventData({"dask_worker_address": answered.address}),
+            )
+            self._context.log.log_dagster_event(logging.WARNING, warning, event)
+            yield event
 
     # Losses
 

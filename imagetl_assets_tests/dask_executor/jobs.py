@@ -1,5 +1,6 @@
 """Jobs that the tests run on real Dask clusters."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,3 +53,16 @@ def static_job() -> None:
     """28 trivial steps."""
     for number in range(28):
         one.alias(f"one_{number}")()
+
+
+@op
+def waits(context: OpExecutionContext) -> None:
+    """Until there is a file `go` beside the marks."""
+    mark(context)
+    while not Path(context.run.tags["marks"], "go").exists():
+        time.sleep(0.05)
+
+
+@job(executor_def=dask_executor)
+def waiting_job() -> None:
+    waits()
