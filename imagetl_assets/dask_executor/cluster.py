@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from dask.system import CPU_COUNT
-from distributed import CancelledError, Client, Future
+from distributed import CancelledError, Client, Future, Security
 from distributed.system import MEMORY_LIMIT
 
 from imagetl_assets.dask_executor.calls import by_name
@@ -23,7 +23,7 @@ CLUSTER_CLASSES: Mapping[str, tuple[str, str, str]] = {
     "local": ("distributed", "LocalCluster", "distributed"),
     "ssh": ("distributed", "SSHCluster", "distributed"),
     "yarn": ("dask_yarn", "YarnCluster", "dask-yarn"),
-    "kube": ("dask_kubernetes", "KubeCluster", "dask-kubernetes"),
+    "kube": ("dask_kubernetes.operator", "KubeCluster", "dask-kubernetes"),
     "pbs": ("dask_jobqueue", "PBSCluster", "dask-jobqueue"),
     "moab": ("dask_jobqueue", "MoabCluster", "dask-jobqueue"),
     "sge": ("dask_jobqueue", "SGECluster", "dask-jobqueue"),
@@ -83,27 +83,49 @@ def open_cluster(
     started = _start(kind, options, job_name, warm_up)
     try:
         # By address: a client of the cluster object waits for all of its workers.
-        with _connect(started.scheduler_address, patience, started.security) as client:
-            yield Cluster(client, expected_workers=len(started.worker_spec))
+        security = getattr(started, "security", None)
+        with _connect(started.scheduler_address, patience, security) as client:
+            yield Cluster(client, expected_workers=len(getattr(started, "worker_spec", ())))
     finally:
         started.close()
 
 
 @contextmanager
 def _connect(address: str, patience: float, security: Any = None) -> Iterator[Client]:
+    _check_encryption(address, security)
     timeout = min(patience, CONNECT_SECONDS)
     try:
         client = Client(address, timeout=timeout, security=security, set_as_default=False)
     except OSError as error:
         raise DaskClusterError(
             f"No Dask scheduler answers at {address}: {error}. Start one there (`dask scheduler`) "
-            "or correct the address in the executor's config."
+            "or correct the address in the executor's config. If it uses TLS, its address begins "
+            "with tls:// and this process needs a certificate of the same authority."
         ) from error
     try:
         yield client
     finally:
         with suppress(OSError, asyncio.TimeoutError):
             client.close(timeout=2)
+
+
+def _check_encryption(address: str, security: Any) -> None:
+    """Refuse what a client could not connect with: it would fail late, and say little."""
+    encrypted = address.startswith("tls://")
+    try:
+        settings = (security or Security()).get_connection_args("client")
+        problem = "has no certificate" if encrypted and not settings["ssl_context"] else ""
+        if settings["require_encryption"] and not encrypted:
+            problem = "must not connect without TLS (distributed.comm.require-encryption)"
+    except OSError as error:
+        problem = f"cannot read its certificate: {error}"
+    if problem:
+        raise DaskClusterError(
+            f"The Dask scheduler's address is {address}, but this process {problem}. Give a tls:// "
+            "address and set DASK_DISTRIBUTED__COMM__TLS__CA_FILE and "
+            "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT (with ..._CLIENT__KEY if the key is in a "
+            "file of its own) to files that exist."
+        )
 
 
 def _start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -> Any:
@@ -116,7 +138,9 @@ def _start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -
         ) from error
     if kind == "local":
         return _start_local(cluster_class, options, warm_up)
-    defaults = {} if kind == "ssh" else {"name": job_name}
+    # The names of what Kubernetes has are like those of hosts.
+    name = job_name.replace("_", "-").lower() if kind == "kube" else job_name
+    defaults = {} if kind == "ssh" else {"name": name}
     return cluster_class(**{**defaults, **options})
 
 
