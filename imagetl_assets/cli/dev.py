@@ -112,15 +112,21 @@ def _free_port(host: str) -> int:
 
 def _wait_until_loaded(url: str, process: subprocess.Popen[bytes]) -> bool:
     """Return True once the UI has the definitions, or False if its process has ended."""
+    while process.poll() is None:
+        if is_loaded(url):
+            return True
+        time.sleep(_POLL_SECONDS)
+    return False
+
+
+def is_loaded(url: str) -> bool:
+    """Return whether the UI at `url` answers and has the definitions."""
     import requests
 
-    while process.poll() is None:
-        with suppress(requests.RequestException):  # it does not answer yet
-            answer = requests.post(f"{url}/graphql", json={"query": _STATUSES}, timeout=5).json()
-            entries = answer["data"]["locationStatusesOrError"]["entries"]
-            if entries and all(entry["loadStatus"] == "LOADED" for entry in entries):
-                return True
-        time.sleep(_POLL_SECONDS)
+    with suppress(requests.RequestException):  # it does not answer yet
+        answer = requests.post(f"{url}/graphql", json={"query": _STATUSES}, timeout=5).json()
+        entries = answer["data"]["locationStatusesOrError"]["entries"]
+        return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
     return False
 
 

@@ -1,0 +1,1 @@
+"""A deployment on several hosts, and a trial of it on one machine: see README.md."""
