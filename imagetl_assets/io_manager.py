@@ -1,12 +1,33 @@
 """Hands records from asset to asset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dagster import ConfigurableIOManager, Failure, InputContext, OutputContext
 
 from imagetl_assets.partitions import partition_keys
 from imagetl_assets.records import RECORD_TYPES, Record, RecordError
 from imagetl_assets.storage import ImageStorage
+from imagetl_assets.storage.resource import store_errors_told
+
+
+class _Kept:
+    """The input that the mapped steps of a run have in common, read once by each process.
+
+    The step that gave it is over, so it stays as it is for the rest of the run.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[str, ...] = ()
+        self._records: dict[str, Record] = {}
+
+    def get(self, key: tuple[str, ...], load: Callable[[], dict[str, Record]]) -> dict[str, Record]:
+        """Return what was kept by this key, or load it."""
+        if self._key != key:
+            self._records, self._key = load(), key
+        return self._records
+
+
+_kept = _Kept()
 
 
 class RecordIOManager(ConfigurableIOManager):
@@ -22,14 +43,24 @@ class RecordIOManager(ConfigurableIOManager):
     def handle_output(self, context: OutputContext, obj: Mapping[str, Record]) -> None:
         """Store the records."""
         asset = context.asset_key.to_python_identifier()
-        for partition, record in obj.items():
-            self.storage.folder(partition).save(asset, record)
+        with store_errors_told():
+            for partition, record in obj.items():
+                self.storage.folder(partition).save(asset, record)
 
     def load_input(self, context: InputContext) -> dict[str, Record]:
         """Return the records. Raises Failure if there is one that cannot be read."""
         upstream = context.upstream_output
         asset = (upstream or context).asset_key.to_python_identifier()
-        return {partition: self._load(asset, partition) for partition in _partitions(context)}
+        if context.step_context.step.get_mapping_key() is None:
+            return self._load_all(asset, context)
+        return _kept.get(
+            (self.storage.root, context.step_context.run_id, asset),
+            lambda: self._load_all(asset, context),
+        )
+
+    def _load_all(self, asset: str, context: InputContext) -> dict[str, Record]:
+        with store_errors_told():
+            return {partition: self._load(asset, partition) for partition in _partitions(context)}
 
     def _load(self, asset: str, partition: str) -> Record:
         try:

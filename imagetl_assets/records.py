@@ -29,22 +29,34 @@ class RecordError(ValueError):
 class Record:
     """Base of all records: turns a dataclass into JSON and back."""
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as what JSON can hold."""
+        return {"record": type(self).__name__, "format": _FORMAT, **self._values()}
+
     def to_json(self) -> bytes:
         """Return the record as UTF-8 JSON."""
-        values = {"record": type(self).__name__, "format": _FORMAT, **self._values()}
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> Any:
-        """Return the record that `to_json` gave. Raises RecordError for anything else."""
+    def from_dict(cls, data: Any) -> Any:
+        """Return the record that `to_dict` gave. Raises RecordError for anything else."""
         try:
-            values = json.loads(data)
+            values = dict(data)
             kind, number = values.pop("record"), values.pop("format")
             if (kind, number) != (cls.__name__, _FORMAT):
                 raise ValueError(f"it holds {kind} in format {number}")
             return cls._build(values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"no readable {cls.__name__} record: {error}") from error
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Any:
+        """Return the record that `to_json` gave. Raises RecordError for anything else."""
+        try:
+            values = json.loads(data)
+        except ValueError as error:
+            raise RecordError(f"no readable {cls.__name__} record: {error}") from error
+        return cls.from_dict(values)
 
     def _values(self) -> dict[str, Any]:
         return asdict(self)  # type: ignore[call-overload, no-any-return]
@@ -80,6 +92,35 @@ class RawFile(Record):
 
 
 @dataclass(frozen=True)
+class FramesOwner(Record):
+    """Which frames are, or may be, in the folder of all frames.
+
+    Attributes:
+        fingerprint: of their index; None if there may be frames of more than one.
+        counts: how many frames each index has that there may be frames of.
+        optimized: whether there may be differences between frames, too.
+    """
+
+    fingerprint: str | None
+    counts: tuple[int, ...]
+    optimized: bool
+
+    def mixed_with(self, other: FramesOwner) -> FramesOwner:
+        """Return what to say while frames of the one are replaced by those of the other."""
+        counts = tuple(sorted({*self.counts, *other.counts}))
+        return FramesOwner(None, counts, self.optimized or other.optimized)
+
+    def file_names(self) -> list[str]:
+        """Return the names of all frame files that there may be."""
+        names = {frame_name(i, count) for count in self.counts for i in range(count)}
+        return [f"{name}.gif" for name in sorted(names)]
+
+    @classmethod
+    def _build(cls, values: dict[str, Any]) -> FramesOwner:
+        return cls(values["fingerprint"], tuple(values["counts"]), values["optimized"])
+
+
+@dataclass(frozen=True)
 class FrameIndex(Record):
     """Where the frames are in the raw file.
 
@@ -89,6 +130,7 @@ class FrameIndex(Record):
         damaged: pieces that were left out.
         per_step: how many frames one mapped step stores.
         folder: where they are stored until all are there, in the partition's folder.
+        former: whose frames were in the folder of all frames before.
         skip_damaged: whether frames whose pixels turn out to be damaged are left out, too.
         resize: the width in pixels (int), or the factor (float), that frames are stored in.
         optimize: whether the difference of each frame from the one before is stored as well.
@@ -102,6 +144,7 @@ class FrameIndex(Record):
     skip_damaged: bool = False
     resize: int | float | None = None
     optimize: bool = False
+    former: FramesOwner | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -110,9 +153,14 @@ class FrameIndex(Record):
         source = [self.raw.sha256, spans, self.resize]
         return hashlib.sha256(json.dumps(source).encode()).hexdigest()[:16]
 
+    @property
+    def owner(self) -> FramesOwner:
+        """What to say of the folder of all frames once these are there."""
+        return FramesOwner(self.fingerprint, (len(self.frames),), self.optimize)
+
     def name(self, position: int) -> str:
-        """Return the name of the frame at this position, zero-padded so that names sort."""
-        return f"frame_{position:0{self._digits}d}"
+        """Return the name of the frame at this position."""
+        return frame_name(position, len(self.frames))
 
     def file_names(self, left_out: Sequence[DamagedFrame] = ()) -> list[str]:
         """Return the names of all frame files, in order, but those of frames that are left out."""
@@ -130,14 +178,11 @@ class FrameIndex(Record):
         parts = [range(start, min(start + self.per_step, total)) for start in starts]
         return {self._mapping_key(part): part for part in parts}
 
-    @property
-    def _digits(self) -> int:
-        return max(2, len(str(len(self.frames))))
-
     def _mapping_key(self, part: range) -> str:
+        first, last = self.name(part[0]), self.name(part[-1])
         if self.per_step == 1:
-            return self.name(part[0])
-        return f"frames_{part[0]:0{self._digits}d}_{part[-1]:0{self._digits}d}"
+            return first
+        return f"frames_{first.removeprefix('frame_')}_{last.removeprefix('frame_')}"
 
     def _values(self) -> dict[str, Any]:
         return {
@@ -149,6 +194,7 @@ class FrameIndex(Record):
             "skip_damaged": self.skip_damaged,
             "resize": self.resize,
             "optimize": self.optimize,
+            "former": asdict(self.former) if self.former else None,
         }
 
     @classmethod
@@ -162,7 +208,13 @@ class FrameIndex(Record):
             skip_damaged=values["skip_damaged"],
             resize=values["resize"],
             optimize=values["optimize"],
+            former=FramesOwner._build(values["former"]) if values["former"] else None,
         )
+
+
+def frame_name(position: int, count: int) -> str:
+    """Return the name of one of `count` frames, zero-padded so that names sort."""
+    return f"frame_{position:0{max(2, len(str(count)))}d}"
 
 
 def _damaged_rows(damaged: tuple[DamagedFrame, ...]) -> list[list[Any]]:

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from dagster import AutomationCondition, BackfillPolicy, DataVersion, Failure
 
+from imagetl_assets.storage.resource import store_errors_told
+
 GROUP = "images"
 OWNERS: Sequence[str] = ["team:data-platform"]
 
@@ -28,7 +30,8 @@ def for_each_file(keys: Sequence[str], work: Callable[[str], T]) -> dict[str, T]
     failures: dict[str, Failure] = {}
     for key in keys:
         try:
-            done[key] = work(key)
+            with store_errors_told():
+                done[key] = work(key)
         except Failure as failure:
             failures[key] = failure
     if not failures:

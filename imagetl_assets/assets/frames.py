@@ -47,6 +47,7 @@ from imagetl_assets.assets.common import (
     for_each_file,
     joint_version,
 )
+from imagetl_assets.assets.handover import BatchName, Receiver, Sender
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.partitions import partition_keys, upstream_files
@@ -55,11 +56,10 @@ from imagetl_assets.records import (
     FrameFiles,
     FrameIndex,
     RawFile,
-    StoredBatch,
     mapped_steps,
 )
-from imagetl_assets.storage import ImageStorage
-from imagetl_assets.storage.resource import PartitionFolder
+from imagetl_assets.storage import FileChanged, FileState, ImageStorage
+from imagetl_assets.storage.resource import PartitionFolder, store_errors_told
 
 
 class OnDamagedFrame(Enum):
@@ -102,6 +102,7 @@ class FramesConfig(Config):
 
 @op(
     out={"index": Out(dict[str, FrameIndex]), "batches": DynamicOut(Nothing)},
+    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
     description="Finds the frames in the raw file.",
 )
 def find_frames(
@@ -144,19 +145,27 @@ def find_frames(
 def store_frames(
     context: OpExecutionContext, storage: ImageStorage, index: dict[str, FrameIndex]
 ) -> None:
-    """Read the batch's bytes from the raw file, store each frame, leave a record of them."""
+    """Read the batch's bytes from the raw file, store each frame, tell what was stored."""
     mapping_key = context.get_mapping_key()
     assert mapping_key is not None  # this op is only used mapped
+    steps = mapped_steps(index)
+    if mapping_key not in steps:
+        raise _overtaken()
     frames = size = 0
-    for key, batch_key in mapped_steps(index)[mapping_key]:
-        folder, its_index = storage.folder(key), index[key]
-        batch = store_batch(folder, its_index, its_index.batches()[batch_key])
-        for piece in batch.damaged:
-            context.log.warning(f"Frame {piece.number} at byte {piece.offset:,}: {piece.problem}")
-        folder.store.write(folder.batch_record(its_index.fingerprint, batch_key), batch.to_json())
-        frames += len(batch.frames)
-        size += sum(frame.size for frame in batch.frames)
+    sender = Sender()
+    with store_errors_told():
+        for key, batch_key in steps[mapping_key]:
+            folder, its_index = storage.folder(key), index[key]
+            batch = store_batch(folder, its_index, its_index.batches()[batch_key])
+            for piece in batch.damaged:
+                context.log.warning(
+                    f"Frame {piece.number} at byte {piece.offset:,}: {piece.problem}"
+                )
+            sender.add(BatchName(key, its_index.fingerprint, batch_key), folder, batch)
+            frames += len(batch.frames)
+            size += sum(frame.size for frame in batch.frames)
     context.add_output_metadata({"frames": frames, "bytes": size})
+    sender.send(context)
 
 
 @op(
@@ -169,10 +178,11 @@ def collect_frames(
     context: AssetExecutionContext, storage: ImageStorage, index: dict[str, FrameIndex]
 ) -> Output[dict[str, FrameFiles]]:
     """Put the frames in their place, remove what an earlier run left there beyond them."""
+    receiver = Receiver(context.instance, context.run)
 
     def collect(key: str) -> FrameFiles:
         folder = storage.folder(key)
-        files = _collect(folder, index[key])
+        files = _collect(key, folder, index[key], receiver)
         context.add_asset_metadata(
             {
                 "frames": len(files.frames),
@@ -222,18 +232,19 @@ def _find(
         resize=_size(config.resize),
         optimize=config.optimize,
     )
-    return replace(index, folder=folder.begin_frames(index.fingerprint))
+    where, former = folder.begin_frames(index.owner)
+    return replace(index, folder=where, former=former)
 
 
 def _scan(
     folder: PartitionFolder, raw: RawFile
 ) -> tuple[tuple[FrameSpan, ...], tuple[DamagedFrame, ...]]:
     """Return the whole and the damaged frames of the raw file."""
-    state = folder.store.state(folder.path(raw.path))
-    if state is None or state.version != raw.version:
-        raise raw_changed(folder, raw)
-    with folder.store.open(folder.path(raw.path)) as file:
-        pieces = list(bundle.find_frames(file))
+    try:
+        with folder.store.open(folder.path(raw.path), FileState(raw.size, raw.version)) as file:
+            pieces = list(bundle.find_frames(file))
+    except (FileChanged, FileNotFoundError):
+        raise raw_changed(folder, raw) from None
     frames = tuple(piece for piece in pieces if isinstance(piece, FrameSpan))
     damaged = tuple(piece for piece in pieces if isinstance(piece, DamagedFrame))
     return frames, damaged
@@ -257,11 +268,15 @@ def _shown(damaged: Sequence[DamagedFrame]) -> MetadataValue:
     return MetadataValue.json([[d.number, d.offset, d.problem] for d in damaged])
 
 
-def _collect(folder: PartitionFolder, index: FrameIndex) -> FrameFiles:
+def _collect(
+    key: str, folder: PartitionFolder, index: FrameIndex, receiver: Receiver
+) -> FrameFiles:
     """Publish the frames and return the record of all of them."""
-    keys = [folder.batch_record(index.fingerprint, key) for key in index.batches()]
+    newest = folder.load("frames", FrameIndex)
+    if newest is None or newest.fingerprint != index.fingerprint:
+        raise _overtaken()
     try:
-        batches = [StoredBatch.from_json(data) for data in folder.store.read_many(keys)]
+        batches, left_behind = receiver.batches(key, folder, index)
         damaged = [piece for batch in batches for piece in batch.damaged]
         names = index.file_names(left_out=damaged)
         if not names:
@@ -269,16 +284,12 @@ def _collect(folder: PartitionFolder, index: FrameIndex) -> FrameFiles:
                 f"all frames of {index.raw.path} are damaged, the first one: {damaged[0].problem}",
                 allow_retries=False,
             )
-        folder.publish_frames(index.fingerprint, index.folder, names)
+        folder.publish_frames(index.owner, index.former, index.folder, names)
     except FileNotFoundError:
         done = folder.load("frame_files", FrameFiles)
         if done and done.fingerprint == index.fingerprint:
             return done  # this step is run again: its worker was lost after the work was done
-        raise Failure(
-            "frames of this run are gone: a newer run of the same file has taken its place, or "
-            "the storage was changed. Materialize frames again if this one is wanted",
-            allow_retries=False,
-        ) from None
+        raise _overtaken() from None
     files = FrameFiles(
         raw=index.raw,
         fingerprint=index.fingerprint,
@@ -286,10 +297,20 @@ def _collect(folder: PartitionFolder, index: FrameIndex) -> FrameFiles:
         frames=tuple(frame for batch in batches for frame in batch.frames),
         damaged=tuple(sorted([*index.damaged, *damaged], key=lambda piece: piece.number)),
     )
-    # The IO manager would do it, but what the mapped steps left can only go once this is stored.
-    folder.save("frame_files", files)
-    folder.end_frames(index.fingerprint, keep_deltas=index.optimize)
+    left_behind = left_behind or index.folder != folder.frames
+    if left_behind:
+        # The IO manager would do it, but what was left behind can only go once this is stored.
+        folder.save("frame_files", files)
+    folder.end_frames(index.owner, index.former, left_behind=left_behind)
     return files
+
+
+def _overtaken() -> Failure:
+    return Failure(
+        "frames of this run are gone: a newer run of the same file has taken its place, or "
+        "the storage was changed. Materialize frames again if this one is wanted",
+        allow_retries=False,
+    )
 
 
 @config_mapping

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from imagetl_assets.images import gif
 from imagetl_assets.records import FrameFiles, RawFile
-from imagetl_assets.storage.base import in_blocks
+from imagetl_assets.storage.base import FileChanged, in_blocks
 from imagetl_assets.storage.resource import PartitionFolder
 
 
@@ -62,12 +62,22 @@ def read_parts(folder: PartitionFolder, raw: RawFile, parts: Sequence[Part]) -> 
 
     Bytes that are in the raw file too are read there: one stream instead of a file per frame.
     """
-    state = folder.store.state(folder.path(raw.path))
-    raw_is_there = state is not None and state.version == raw.version
-    for from_raw, group in groupby(parts, lambda part: raw_is_there and part.offset is not None):
-        if from_raw:
-            spans = [(part.offset or 0, part.size) for part in group]
-            yield from folder.store.read_spans(folder.path(raw.path), spans, raw.version)
+    for in_raw, group in groupby(parts, lambda part: part.offset is not None):
+        some = list(group)
+        if not in_raw:
+            yield from _read_files(folder, some)
+            continue
+        spans = [(part.offset or 0, part.size) for part in some]
+        contents = folder.store.read_spans(folder.path(raw.path), spans, raw.version)
+        try:
+            first = next(contents)
+        except (FileChanged, FileNotFoundError):
+            yield from _read_files(folder, some)
         else:
-            for block in in_blocks(group, lambda part: part.size):
-                yield from folder.store.read_many([part.path for part in block])
+            yield first
+            yield from contents
+
+
+def _read_files(folder: PartitionFolder, parts: Sequence[Part]) -> Iterator[bytes]:
+    for block in in_blocks(parts, lambda part: part.size):
+        yield from folder.store.read_many([part.path for part in block])

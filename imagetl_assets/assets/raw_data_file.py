@@ -210,7 +210,7 @@ def _adopt(folder: PartitionFolder, path: str) -> RawFile | None:
     if state is None:
         return None
     digest = hashlib.sha256()
-    with folder.store.open(key) as file:
+    with folder.store.open(key, state) as file:
         for block in _blocks(file):
             digest.update(block)
     uri = folder.uri(path)

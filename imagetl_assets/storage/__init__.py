@@ -1,7 +1,15 @@
 """Where results are kept: a folder or a bucket, with writes that are all or nothing."""
 
-from imagetl_assets.storage.base import FileChanged, FileState, Store
+from imagetl_assets.storage.base import FileChanged, FileState, Store, StoreError
 from imagetl_assets.storage.opening import open_store, root_name
 from imagetl_assets.storage.resource import ImageStorage
 
-__all__ = ["FileChanged", "FileState", "ImageStorage", "Store", "open_store", "root_name"]
+__all__ = [
+    "FileChanged",
+    "FileState",
+    "ImageStorage",
+    "Store",
+    "StoreError",
+    "open_store",
+    "root_name",
+]

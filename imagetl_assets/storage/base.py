@@ -40,11 +40,23 @@ class FileChanged(Exception):
     """A file was replaced while it was in use, so what is known of its content no longer holds."""
 
 
+class StoreError(Exception):
+    """The store cannot be read or written. The message names the file and says why.
+
+    `may_pass` tells whether it is worth trying again without anybody doing something about it.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = True) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
+
+
 class Store(ABC):
     """Files under one root. A key is a relative path with '/' between its parts.
 
     Every write is atomic: a reader sees the whole of the old content or the whole of the new.
-    Methods raise FileNotFoundError where a file that they need is missing.
+    Methods raise FileNotFoundError where a file that they need is missing, and StoreError where
+    the store itself fails, after having tried again what may pass.
     """
 
     root: str
@@ -66,8 +78,12 @@ class Store(ABC):
         """Return the state of a file, or None if there is none."""
 
     @abstractmethod
-    def open(self, key: str) -> BinaryIO:
-        """Open a file for reading from any position."""
+    def open(self, key: str, state: FileState | None = None) -> BinaryIO:
+        """Open a file for reading from any position.
+
+        Raises:
+            FileChanged: the file is not in this state. Reading may raise it, too.
+        """
 
     @abstractmethod
     def create(self, key: str) -> AbstractContextManager[BinaryIO]:
@@ -92,11 +108,18 @@ class Store(ABC):
         """Write these small files."""
 
     @abstractmethod
-    def publish(self, written: str, folder: str, names: Sequence[str]) -> None:
-        """Make `folder` hold the files `names` of the folder `written`, and nothing else.
+    def publish(
+        self, written: str, folder: str, names: Sequence[str], former: Sequence[str]
+    ) -> None:
+        """Make `folder` hold the files `names` of the folder `written`, and none of the `former`.
 
-        The two may be the same. If `written` is gone but the files are there, it was done before.
+        The two folders may be the same. If `written` is gone but the files are there, it was done
+        before.
         """
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Delete a file, if it is there."""
 
     @abstractmethod
     def delete_folder(self, folder: str) -> None:

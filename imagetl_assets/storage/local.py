@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imagetl_assets.names import RESERVED_FOLDER
-from imagetl_assets.storage.base import FileChanged, FileState, Store
+from imagetl_assets.storage.base import FileChanged, FileState, Store, StoreError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LocalStore(Store):
@@ -49,20 +52,29 @@ class LocalStore(Store):
         except FileNotFoundError:
             return None
 
-    def open(self, key: str) -> BinaryIO:
-        return (self._path / key).open("rb")
+    def open(self, key: str, state: FileState | None = None) -> BinaryIO:
+        file = (self._path / key).open("rb")
+        if state and _state(os.fstat(file.fileno())) != state:
+            file.close()
+            raise FileChanged(self.uri(key))
+        return file
 
     @contextmanager
     def create(self, key: str) -> Iterator[BinaryIO]:
         path = self._path / key
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with temporary.open("xb") as file:
                 yield file
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
+        except BaseException as error:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise StoreError(
+                    f"{path.parent}: disk full; make room and run it again", may_pass=False
+                ) from None
             raise
 
     def read_spans(
@@ -84,7 +96,9 @@ class LocalStore(Store):
             with self.create(key) as file:
                 file.write(data)
 
-    def publish(self, written: str, folder: str, names: Sequence[str]) -> None:
+    def publish(
+        self, written: str, folder: str, names: Sequence[str], former: Sequence[str]
+    ) -> None:
         """Put the one folder in the place of the other."""
         new, place = self._path / written, self._path / folder
         if not new.exists():
@@ -98,6 +112,9 @@ class LocalStore(Store):
             place.rename(old)
         new.rename(place)
         shutil.rmtree(old, ignore_errors=True)
+
+    def delete(self, key: str) -> None:
+        (self._path / key).unlink(missing_ok=True)
 
     def delete_folder(self, folder: str) -> None:
         with suppress(FileNotFoundError):

@@ -25,9 +25,12 @@ def root_name(root: str) -> str:
 def open_store(root: str) -> Store:
     """Return the store at `root`: a folder, or an fsspec URL such as ``s3://bucket/prefix``."""
     if "://" in root and not root.startswith("file://"):
+        from imagetl_assets.storage.filesystem import S3_SCHEMES
         from imagetl_assets.storage.remote import RemoteStore
+        from imagetl_assets.storage.s3 import S3Store
 
-        return RemoteStore(root_name(root), root)
+        kind = S3Store if urlsplit(root).scheme in S3_SCHEMES else RemoteStore
+        return kind(root_name(root), root)
     from imagetl_assets.storage.local import LocalStore
 
     return LocalStore(root_name(root))

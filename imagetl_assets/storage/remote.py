@@ -1,12 +1,31 @@
-"""A bucket, or any other place that fsspec can reach, as a store."""
+"""Any place that fsspec can reach, as a store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-from imagetl_assets.storage.base import BLOCK_BYTES, FileChanged, FileState, Store
+from imagetl_assets.redact import redact_text
+from imagetl_assets.storage.base import (
+    BLOCK_BYTES,
+    FileChanged,
+    FileState,
+    Store,
+    StoreError,
+)
+from imagetl_assets.storage.filesystem import open_filesystem
+from imagetl_assets.storage.ranges import open_ranges
+
+# A request takes about as long as it takes to move this many bytes: that much is read at least.
+READ_AHEAD = 1024 * 1024
+
+
+_DELETE_THREADS = 16
+# Nothing of this changes by trying again: no right, no bucket, no valid name.
+_PERMANENT = (PermissionError, FileNotFoundError, ValueError)
 
 
 class RemoteStore(Store):
@@ -15,11 +34,9 @@ class RemoteStore(Store):
     renames_folders = False
 
     def __init__(self, root: str, url: str) -> None:
-        from fsspec.core import url_to_fs
-
-        # Listings must not be kept: other processes write too.
-        self._fs, path = url_to_fs(url, use_listings_cache=False)
+        self._fs, path = open_filesystem(url)
         self._prefix = path.rstrip("/")
+        self._held: _Held | None = None
         self.root = root
 
     def identity(self) -> str:
@@ -30,87 +47,186 @@ class RemoteStore(Store):
         return f"{self.root}/{key}"
 
     def state(self, key: str) -> FileState | None:
-        try:
-            return file_state(self._fs.info(self._full(key)))
-        except FileNotFoundError:
-            return None
+        with self._explained(key):
+            try:
+                return self._state(self._full(key))
+            except FileNotFoundError:
+                return None
 
-    def open(self, key: str) -> BinaryIO:
-        file = self._fs.open(self._full(key), "rb", block_size=BLOCK_BYTES, cache_type="readahead")
-        return cast(BinaryIO, file)
+    def open(self, key: str, state: FileState | None = None) -> BinaryIO:
+        if state is None and (state := self.state(key)) is None:
+            raise FileNotFoundError(self.uri(key))
+        version = state.version
+        return open_ranges(lambda start, end: self._range(key, start, end, version), state.size)
 
     @contextmanager
     def create(self, key: str) -> Iterator[BinaryIO]:
-        file = self._fs.open(self._full(key), "wb", block_size=BLOCK_BYTES, autocommit=False)
+        with self._explained(key, writing=True):
+            file = self._fs.open(self._full(key), "wb", block_size=BLOCK_BYTES)
         try:
-            yield cast(BinaryIO, file)
-            file.close()
-            file.commit()
+            yield cast(BinaryIO, _Upload(self, key, file))
+            with self._explained(key, writing=True):
+                file.close()
         except BaseException:
             # Marked closed first, or its finalizer would send the rest.
             file.closed = True
-            file.discard()
+            with suppress(Exception):  # what went wrong before is what is worth telling
+                file.discard()
             raise
 
     def read_spans(
         self, key: str, spans: Sequence[tuple[int, int]], version: str
     ) -> Iterator[bytes]:
-        state = self.state(key)
-        if state is None or state.version != version:
-            raise FileChanged(self.uri(key))
         for block in _blocks(spans):
-            start = block[0][0]
-            data = self._fs.cat_file(self._full(key), start, block[-1][0] + block[-1][1])
+            start, end = block[0][0], block[-1][0] + block[-1][1]
+            held = self._hold(key, version, start, end)
             for offset, length in block:
-                yield data[offset - start : offset - start + length]
+                yield held.data[offset - held.start : offset - held.start + length]
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes]:
-        # Unlike `cat`, this does not take brackets and stars in names for patterns.
+        # Unlike `cat`, this takes no brackets and stars for patterns; a range spares asking for
+        # the size first.
         paths = [self._full(key) for key in keys]
-        yield from self._fs.cat_ranges(paths, None, None, on_error="raise")
+        with self._explained(*keys):
+            contents = self._fs.cat_ranges(paths, 0, None, on_error="raise")
+        yield from contents
 
     def write_many(self, files: Mapping[str, bytes]) -> None:
-        self._fs.pipe({self._full(key): data for key, data in files.items()})
+        with self._explained(*files, writing=True):
+            self._fs.pipe({self._full(key): data for key, data in files.items()})
 
-    def publish(self, written: str, folder: str, names: Sequence[str]) -> None:
-        """Copy the frames to their place, if they are not there, and tidy up what else is."""
+    def publish(
+        self, written: str, folder: str, names: Sequence[str], former: Sequence[str]
+    ) -> None:
+        """Copy the files to their place, if they are not there, and delete the former ones."""
         if written != folder:
-            self._fs.copy(
-                [self._full(f"{written}/{name}") for name in names],
-                [self._full(f"{folder}/{name}") for name in names],
-            )
-        wanted = {self._full(f"{folder}/{name}") for name in names}
-        there = {entry["name"] for entry in self._list(self._full(folder))}
-        self._delete(there - wanted)
+            with self._explained(written):
+                self._fs.copy(
+                    [self._full(f"{written}/{name}") for name in names],
+                    [self._full(f"{folder}/{name}") for name in names],
+                )
+        with self._explained(folder):
+            wanted = set(names)
+            self._delete([self._full(f"{folder}/{name}") for name in former if name not in wanted])
+
+    def delete(self, key: str) -> None:
+        with self._explained(key):
+            self._delete([self._full(key)])
 
     def delete_folder(self, folder: str) -> None:
-        self._delete(self._fs.find(self._full(folder)))
+        with self._explained(folder):
+            self._delete(self._files(self._full(folder)))
 
     def list_folders(self, parent: str) -> list[str]:
-        entries = self._list(self._full(parent))
+        with self._explained(parent):
+            return self._folders(self._full(parent))
+
+    # What kinds of stores do in their own ways.
+
+    def _state(self, path: str) -> FileState:
+        return file_state(self._fs.info(path))
+
+    def _read_range(self, path: str, start: int, end: int, version: str) -> bytes:
+        """Return the bytes of a file that may end before. Raises FileChanged."""
+        if self._state(path).version != version:
+            raise FileChanged(path)
+        return cast(bytes, self._fs.cat_file(path, start, end))
+
+    def _files(self, folder: str) -> list[str]:
+        """Return the paths of all files in a folder and its folders."""
+        return cast("list[str]", self._fs.find(folder))
+
+    def _folders(self, parent: str) -> list[str]:
+        """Return the names of the folders in a folder."""
+        try:
+            entries = self._fs.ls(parent, detail=True)
+        except FileNotFoundError:
+            return []
         return [
             entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory"
         ]
 
+    # Common parts.
+
+    def _delete(self, paths: Iterable[str]) -> None:
+        """Delete files, as far as they are there.
+
+        One request for each: not all stores take the many at a time that file systems send, and
+        some file systems do not tell which of these failed, or take names for patterns.
+        """
+
+        def delete(path: str) -> None:
+            with suppress(FileNotFoundError):
+                self._fs.rm_file(path)
+
+        with ThreadPoolExecutor(_DELETE_THREADS) as pool:
+            list(pool.map(delete, paths))
+
     def _full(self, key: str) -> str:
         return f"{self._prefix}/{key}"
 
-    def _list(self, path: str) -> list[dict[str, Any]]:
+    def _range(self, key: str, start: int, end: int, version: str) -> bytes:
+        with self._explained(key):
+            return self._read_range(self._full(key), start, end, version)
+
+    def _hold(self, key: str, version: str, start: int, end: int) -> _Held:
+        """Return a part of the file that covers start..end, read anew only if the last does not.
+
+        Steps that are about one small frame each share a request in this way.
+        """
+        held = self._held
+        if held is None or not held.covers(key, version, start, end):
+            data = self._range(key, start, max(end, start + READ_AHEAD), version)
+            held = _Held(key, version, start, data)
+            self._held = held if len(data) <= READ_AHEAD else None
+        return held
+
+    @contextmanager
+    def _explained(self, *keys: str, writing: bool = False) -> Iterator[None]:
+        """Turn the errors of any file system into StoreErrors that name the file."""
         try:
-            return cast("list[dict[str, Any]]", self._fs.ls(path, detail=True))
-        except FileNotFoundError:
-            return []
+            yield
+        except (FileChanged, StoreError):
+            raise
+        except Exception as error:  # each file system has its own
+            if isinstance(error, FileNotFoundError) and not writing:
+                raise
+            place = self.uri(keys[0]) if len(keys) == 1 else f"{len(keys)} files in {self.root}"
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise StoreError(
+                f"{place}: {redact_text(reason) or type(error).__name__}",
+                may_pass=not isinstance(error, _PERMANENT),
+            ) from error
 
-    def _delete(self, paths: Iterable[str]) -> None:
-        from glob import has_magic
 
-        doomed = list(paths)
-        # `rm` takes brackets and stars in names for patterns; `rm_file` does not.
-        if plain := [path for path in doomed if not has_magic(path)]:
-            self._fs.rm(plain)
-        for path in doomed:
-            if has_magic(path):
-                self._fs.rm_file(path)
+@dataclass(frozen=True)
+class _Held:
+    """A part of a file that was read."""
+
+    key: str
+    version: str
+    start: int
+    data: bytes
+
+    def covers(self, key: str, version: str, start: int, end: int) -> bool:
+        return (
+            (self.key, self.version) == (key, version)
+            and self.start <= start
+            and end <= self.start + len(self.data)
+        )
+
+
+class _Upload:
+    """A file that is being written: its errors name it, those of what is written do not."""
+
+    def __init__(self, store: RemoteStore, key: str, file: Any) -> None:
+        self._store = store
+        self._key = key
+        self._file = file
+
+    def write(self, data: bytes | memoryview) -> int:
+        with self._store._explained(self._key, writing=True):
+            return cast(int, self._file.write(data))
 
 
 def file_state(info: Mapping[str, Any]) -> FileState:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from dagster import ConfigurableResource, DagsterInstance, DagsterRun, Failure, InitResourceContext
@@ -10,14 +11,23 @@ from pydantic import Field, PrivateAttr
 
 from imagetl_assets.names import FRAMES_FOLDER, RESERVED_FOLDER, InvalidName, check_partition_key
 from imagetl_assets.partitions import register_partition
-from imagetl_assets.records import Record
-from imagetl_assets.storage.base import Store
+from imagetl_assets.records import FramesOwner, Record
+from imagetl_assets.storage.base import Store, StoreError
 from imagetl_assets.storage.opening import open_store
 
 ROOT_TAG = "imagetl/storage"
 ID_TAG = "imagetl/storage_id"
 
 R = TypeVar("R", bound=Record)
+
+
+@contextmanager
+def store_errors_told() -> Iterator[None]:
+    """Turn a StoreError into the failure of a step, which is tried again if that may help."""
+    try:
+        yield
+    except StoreError as error:
+        raise Failure(str(error), allow_retries=error.may_pass) from None
 
 
 class PartitionFolder:
@@ -29,7 +39,6 @@ class PartitionFolder:
         self.frames = self.path(FRAMES_FOLDER)
         self._deltas = self.path(f"{RESERVED_FOLDER}/deltas")
         self._work = self.path(f"{RESERVED_FOLDER}/work")
-        self._owner = self.path(f"{RESERVED_FOLDER}/frames_owner")
 
     def path(self, name: str) -> str:
         """Return the path of a file that has this name in the partition's folder."""
@@ -56,45 +65,57 @@ class PartitionFolder:
         """Return the path of what a mapped step tells the step that collects."""
         return f"{self._work}/{fingerprint}/{mapping_key}.json"
 
-    def begin_frames(self, fingerprint: str) -> str:
-        """Return where to store frames: where they belong if that spoils nothing, else aside.
+    def begin_frames(self, frames: FramesOwner) -> tuple[str, FramesOwner | None]:
+        """Return where to store frames, and whose may be in the folder of all frames so far.
 
-        `fingerprint` tells frames of other bytes apart. What runs of other frames have left aside
-        is removed: of two runs of one file at the same time, the newer wins.
+        They are stored where they belong if that spoils nothing, else aside. What runs of other
+        frames have left aside is removed: of two runs of one file at the same time, the newer wins.
         """
-        for leftover in set(self.store.list_folders(self._work)) - {fingerprint}:
-            self.store.delete_folder(f"{self._work}/{leftover}")
-        staging = f"{self._work}/{fingerprint}/{FRAMES_FOLDER}"
-        if self.store.renames_folders:
-            return staging
-        owner = self._frames_owner()
-        if owner is None:
-            self.store.write(self._owner, fingerprint.encode())
-        return self.frames if owner in (None, fingerprint) else staging
+        former = self._frames_owner()
+        if former is None:
+            self._set_frames_owner(frames)
+        else:
+            for leftover in set(self.store.list_folders(self._work)) - {frames.fingerprint}:
+                self.store.delete_folder(f"{self._work}/{leftover}")
+        spoils = former is not None and former.fingerprint != frames.fingerprint
+        if spoils or self.store.renames_folders:
+            return f"{self._work}/{frames.fingerprint}/{FRAMES_FOLDER}", former
+        return self.frames, former
 
-    def publish_frames(self, fingerprint: str, written: str, names: Sequence[str]) -> None:
-        """Make the folder of all frames hold those of `written`, and nothing else."""
-        if written != self.frames and not self.store.renames_folders:
-            self.store.write(self._owner, fingerprint.encode())
-        self.store.publish(written, self.frames, names)
+    def publish_frames(
+        self, frames: FramesOwner, former: FramesOwner | None, written: str, names: Sequence[str]
+    ) -> None:
+        """Make the folder of all frames hold those of `written`, and nothing of the former ones."""
+        if former is None or former.fingerprint == frames.fingerprint:
+            self.store.publish(written, self.frames, names, ())
+        else:
+            # Until it is done, the folder may hold some of each.
+            self.store.delete(self._record("frame_files"))
+            self._set_frames_owner(former.mixed_with(frames))
+            self.store.publish(written, self.frames, names, former.file_names())
+        if former not in (None, frames):
+            self._set_frames_owner(frames)
 
     def deltas(self, fingerprint: str) -> str:
         """Return the path of the folder of the frames' differences."""
         return f"{self._deltas}/{fingerprint}"
 
-    def end_frames(self, fingerprint: str, *, keep_deltas: bool = False) -> None:
+    def end_frames(
+        self, frames: FramesOwner, former: FramesOwner | None, *, left_behind: bool
+    ) -> None:
         """Remove what the steps of a run have left for each other, and deltas of other frames."""
-        self.store.delete_folder(f"{self._work}/{fingerprint}")
-        wanted = {fingerprint} if keep_deltas else set()
-        for unwanted in set(self.store.list_folders(self._deltas)) - wanted:
-            self.store.delete_folder(self.deltas(unwanted))
+        if left_behind:
+            self.store.delete_folder(f"{self._work}/{frames.fingerprint}")
+        if former and former.optimized:
+            wanted = {frames.fingerprint} if frames.optimized else set()
+            for unwanted in set(self.store.list_folders(self._deltas)) - wanted:
+                self.store.delete_folder(self.deltas(unwanted))
 
-    def _frames_owner(self) -> str | None:
-        """Return the fingerprint of the frames that are, or may be, in the folder of all frames."""
-        try:
-            return self.store.read(self._owner).decode()
-        except FileNotFoundError:
-            return None
+    def _frames_owner(self) -> FramesOwner | None:
+        return self.load("frames_owner", FramesOwner)
+
+    def _set_frames_owner(self, frames: FramesOwner) -> None:
+        self.save("frames_owner", frames)
 
     def _record(self, asset: str) -> str:
         return self.path(f"{RESERVED_FOLDER}/{asset}.json")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from fsspec.core import url_to_fs
+from typing import BinaryIO
+from urllib.parse import urlsplit
 
 from imagetl_assets.redact import redact_url
-from imagetl_assets.storage.base import FileState
+from imagetl_assets.storage import FileChanged, FileState, StoreError, open_store
+from imagetl_assets.storage.filesystem import S3_SCHEMES, open_filesystem
 from imagetl_assets.storage.remote import file_state
 from imagetl_assets.upstream.base import BLOCK_BYTES, Known, UpstreamFile, all_of
 from imagetl_assets.upstream.errors import PermanentError, TransientError, UpstreamError
@@ -42,7 +42,7 @@ def list_folder(url: str) -> dict[str, str]:
         UpstreamError: see there.
     """
     with _errors_explained(redact_url(url)):
-        fs, path = url_to_fs(url, use_listings_cache=False)
+        fs, path = open_filesystem(url)
         entries = fs.ls(path, detail=True)
         return {
             entry["name"].rpartition("/")[2]: file_state(entry).version
@@ -51,9 +51,11 @@ def list_folder(url: str) -> dict[str, str]:
         }
 
 
-def _open(url: str, known: Known, shown: str) -> tuple[Any, FileState] | None:
+def _open(url: str, known: Known, shown: str) -> tuple[BinaryIO, FileState] | None:
     with _errors_explained(shown):
-        fs, path = url_to_fs(url, use_listings_cache=False)
+        if urlsplit(url).scheme in S3_SCHEMES:
+            return _open_object(url, known)
+        fs, path = open_filesystem(url)
         info = fs.info(path)
         if info["type"] != "file":
             raise PermanentError(f"{shown} is not a file")
@@ -63,6 +65,16 @@ def _open(url: str, known: Known, shown: str) -> tuple[Any, FileState] | None:
         return fs.open(path, "rb", block_size=_READ_AHEAD, cache_type="readahead"), state
 
 
+def _open_object(url: str, known: Known) -> tuple[BinaryIO, FileState] | None:
+    """Open a file in a bucket in the way that the storage does."""
+    folder, _, name = url.rpartition("/")
+    store = open_store(folder)
+    state = store.state(name)
+    if state is None:
+        raise FileNotFoundError(url)
+    return None if known.etag == state.version else (store.open(name, state), state)
+
+
 @contextmanager
 def _errors_explained(shown: str) -> Iterator[None]:
     """Turn the errors of any file system into UpstreamErrors, without what they may quote."""
@@ -70,6 +82,8 @@ def _errors_explained(shown: str) -> Iterator[None]:
         yield
     except UpstreamError:
         raise
+    except StoreError as error:
+        raise (TransientError if error.may_pass else PermanentError)(str(error)) from None
     except FileNotFoundError:
         raise PermanentError(f"{shown} does not exist") from None
     except PermissionError:
@@ -80,11 +94,17 @@ def _errors_explained(shown: str) -> Iterator[None]:
         raise TransientError(f"{shown} cannot be reached: {type(error).__name__}") from None
 
 
-def _blocks(file: Any, shown: str) -> Iterator[bytes]:
-    try:
-        while block := file.read(BLOCK_BYTES):
-            yield block
-    except OSError as error:
-        raise TransientError(
-            f"{shown} cannot be read: {error.strerror or 'input/output'}"
-        ) from None
+def _blocks(file: BinaryIO, shown: str) -> Iterator[bytes]:
+    while True:
+        try:
+            block = file.read(BLOCK_BYTES)
+        except FileChanged:
+            raise TransientError(f"{shown} was replaced while it was being read") from None
+        except StoreError as error:
+            raise TransientError(str(error)) from None
+        except OSError as error:
+            reason = error.strerror or "input/output"
+            raise TransientError(f"{shown} cannot be read: {reason}") from None
+        if not block:
+            return
+        yield block

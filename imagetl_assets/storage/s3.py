@@ -1,0 +1,102 @@
+"""A bucket with the S3 API as a store."""
+
+from __future__ import annotations
+
+import errno
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from imagetl_assets.storage.base import FileChanged, FileState
+from imagetl_assets.storage.remote import RemoteStore
+
+_ATTEMPTS = 6
+_PAUSE = 0.2  # seconds; doubled at each attempt
+
+
+class S3Store(RemoteStore):
+    """Files in a bucket, read and listed with as few requests as can be.
+
+    The answer to a ranged read tells the version of the file, so nobody asks for it beforehand.
+    """
+
+    def _state(self, path: str) -> FileState:
+        # Not HEAD, as some stores answer it with a body where there is no file, which spoils the
+        # connection for the next request.
+        _, state = self._get(path, 0, 1)
+        return state
+
+    def _read_range(self, path: str, start: int, end: int, version: str) -> bytes:
+        try:
+            data, state = self._get(path, start, end)
+        except OSError as error:
+            # It may have become too short for the range.
+            if error.errno == errno.EINVAL and self._state(path).version != version:
+                raise FileChanged(path) from None
+            raise
+        if state.version != version:
+            raise FileChanged(path)
+        return data
+
+    def _get(self, path: str, start: int, end: int) -> tuple[bytes, FileState]:
+        """Return a range of a file, and the file's state.
+
+        Up to where the body begins, botocore and s3fs repeat what fails; bodies that are cut off
+        are left to the caller.
+        """
+        from aiohttp import ClientError
+        from fsspec.asyn import sync
+        from s3fs.core import S3_RETRYABLE_ERRORS
+
+        bucket, key, _ = self._fs.split_path(path)
+        for pause in _pauses():
+            answer = self._fs.call_s3(
+                "get_object", Bucket=bucket, Key=key, Range=f"bytes={start}-{end - 1}"
+            )
+            body = answer["Body"]
+            try:
+                return sync(self._fs.loop, body.read), _state_of(answer)
+            except (*S3_RETRYABLE_ERRORS, ClientError):
+                if pause is None:
+                    raise
+                time.sleep(pause)
+            finally:
+                body.close()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _files(self, folder: str) -> list[str]:
+        return [
+            f"{self._fs.split_path(folder)[0]}/{entry['Key']}"
+            for page in self._pages(folder)
+            for entry in page.get("Contents", [])
+        ]
+
+    def _folders(self, parent: str) -> list[str]:
+        return [
+            entry["Prefix"].rstrip("/").rpartition("/")[2]
+            for page in self._pages(parent, Delimiter="/")
+            for entry in page.get("CommonPrefixes", [])
+        ]
+
+    def _pages(self, folder: str, **options: str) -> Iterator[dict[str, Any]]:
+        bucket, key, _ = self._fs.split_path(folder)
+        more = True
+        while more:
+            page = self._fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=f"{key}/", **options)
+            yield page
+            more = page.get("IsTruncated", False)
+            options["ContinuationToken"] = page.get("NextContinuationToken", "")
+
+
+def _state_of(answer: dict[str, Any]) -> FileState:
+    """Return the state of the whole file from the answer to a ranged read."""
+    size = int(answer["ContentRange"].rpartition("/")[2])
+    return FileState(size, f"{size}-{answer['ETag']}")
+
+
+def _pauses() -> Iterator[float | None]:
+    """Yield how long to wait after each attempt that fails; after the last, None."""
+    for attempt in range(_ATTEMPTS - 1):
+        yield random.uniform(0.5, 1) * _PAUSE * 2**attempt
+    yield None
