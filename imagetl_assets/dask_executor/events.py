@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dagster._core.events.log import EventLogEntry
     from dagster._core.storage.event_log.base import AssetRecord
     from distributed import Worker
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 FLUSH_SECONDS = 0.25  # an event is on its way at most this long after it happened
 WRITTEN_SECONDS = 30.0  # a step that reads what it has told waits at most so long for it
@@ -195,20 +195,34 @@ class EventWriter:
         if self._engine is not None:
             self._engine.dispose()
 
-    def _connection(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
         if self._engine is not None:
-            return self._engine.begin()
+            with self._engine.begin() as connection:
+                yield connection
+            return
         storage: Any = self._instance.event_log_storage
-        connection: AbstractContextManager[Any] = storage.run_connection(self._run_id)
-        return connection
+        with storage.run_connection(self._run_id) as connection:
+            # Other than this, the connections of dagster-postgres commit each statement.
+            connection = connection.execution_options(isolation_level="READ COMMITTED")
+            with connection.begin():
+                yield connection
 
     def _insert(self, rows: list[Any]) -> None:
         if not rows:
             return
         from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 
-        with self._connection() as connection:
-            connection.execute(SqlEventLogStorageTable.insert(), rows)
+        from imagetl_assets.dask_executor.database import event_id, unless_lost
+
+        def insert(unless_written: bool = False) -> None:
+            with self._transaction() as connection:
+                first = rows[0]
+                if unless_written and event_id(connection, first["run_id"], first["event"]):
+                    return
+                connection.execute(SqlEventLogStorageTable.insert(), rows)
+
+        unless_lost(insert, again=lambda: insert(unless_written=True))
         # As DagsterInstance.handle_new_event does: listeners registered in this process.
         for subscriber in self._instance._subscribers[self._run_id]:
             for row in rows:

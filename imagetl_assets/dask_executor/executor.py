@@ -46,6 +46,7 @@ from imagetl_assets.dask_executor.cluster import (
     open_cluster,
 )
 from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, ExecutorConfig
+from imagetl_assets.dask_executor.database import be_patient
 from imagetl_assets.dask_executor.events import EventWriter
 from imagetl_assets.dask_executor.loading import code_version
 from imagetl_assets.dask_executor.messages import Batch, Message, RunSpec
@@ -111,6 +112,7 @@ class DaskExecutor(Executor):
             DagsterExecutionInterruptedError: the run was asked to stop.
         """
         config = self._config
+        be_patient(plan_context.instance)
         execution_plan = with_steps_never_started(plan_context, execution_plan)
         with ExitStack() as stack:
             cluster = stack.enter_context(

@@ -18,6 +18,7 @@ from dagster import AssetCheckKey, AssetKey, DagsterInstance, JobDefinition, Rep
 from dagster._core.definitions.job_base import IJob
 from dagster._serdes import serialize_value
 
+from imagetl_assets.dask_executor.database import be_patient
 from imagetl_assets.dask_executor.events import EventForwarder
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def load_instance(ref: InstanceRef) -> LoadedInstance:
 
     def load() -> LoadedInstance:
         instance = DagsterInstance.from_ref(ref)
+        be_patient(instance)
         return LoadedInstance(instance, EventForwarder(instance))
 
     return _cached(_instances, serialize_value(ref), load, keep=4)

@@ -93,11 +93,13 @@ def with_group(process: subprocess.Popen[bytes], signal_number: int) -> None:
 
 
 @contextmanager
-def dask_processes(folder: Path, workers: int = 2, *options: str) -> Iterator[DaskProcesses]:
+def dask_processes(
+    folder: Path, workers: int = 2, *options: str, env: Mapping[str, str] | None = None
+) -> Iterator[DaskProcesses]:
     processes = DaskProcesses(folder)
     try:
         processes.start_scheduler()
-        processes.start_workers(workers, *options)
+        processes.start_workers(workers, *options, env=env)
         yield processes
     finally:
         processes.stop()

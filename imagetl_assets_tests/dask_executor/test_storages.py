@@ -15,21 +15,17 @@ from imagetl_assets_tests.dask_executor.conftest import Marks, local_instance, r
 from imagetl_assets_tests.dask_executor.histories import entries, run_on_dask_as_in_process
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
 from imagetl_assets_tests.dask_executor.jobs_retries import backoff_job
+from imagetl_assets_tests.dask_executor.postgres import postgres
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 
 MAPPED: dict[str, Any] = {"numbers": {"config": {"count": 10}}}
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of the tests' own, from the package pgserver."""
-    pytest.importorskip("dagster_postgres")
-    reason = "needs PostgreSQL: pip install pgserver"
-    pgserver = pytest.importorskip("pgserver", reason=reason)
-    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    # The driver of dagster-postgres; SQLAlchemy has another default from 2.1 on.
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg2://")
-    server.cleanup()
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of the tests' own."""
+    with postgres() as server:
+        yield server.url
 
 
 def on_postgres(home: Path, url: str) -> DagsterInstance:
