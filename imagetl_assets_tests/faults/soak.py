@@ -1,0 +1,317 @@
+"""Many bundles through a daemon, a cluster and PostgreSQL, while workers are killed.
+
+    python -m imagetl_assets_tests.faults.soak --bundles 200 --at-a-time 4 --kill-every 20
+
+The bundles are dropped into the upstream folder, where the sensor finds them. Prints figures while
+it runs and a JSON object at the end; exits with 1 if anything is not as it should be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    RunsFilter,
+)
+from dagster._core.storage.tags import PARTITION_NAME_TAG
+from distributed import Client
+
+from imagetl_assets_tests.dask_executor.histories import steps_that
+from imagetl_assets_tests.dask_executor.postgres import Postgres, postgres
+from imagetl_assets_tests.dask_executor.processes import DaskProcesses, dask_processes
+from imagetl_assets_tests.pipeline import bundles
+from imagetl_assets_tests.pipeline.processes import Cluster, Shell, started
+
+SAMPLE_SECONDS = 10
+FRAMES = 8
+ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much, how fast, and how long at most."""
+
+    bundles: int = 200
+    at_a_time: int = 4
+    workers: int = 2
+    kill_every: float = 20.0  # seconds
+    kills: int | None = None  # at most
+    minutes: float = 120.0
+
+
+@dataclass
+class Report:
+    """What came of it. Memory is in MB, for each long-lived process, over time."""
+
+    options: Options
+    seconds: float = 0
+    runs: dict[str, int] = field(default_factory=dict)
+    clips: int = 0  # that are as they should be
+    killed: int = 0
+    steps_run_again: int = 0
+    problems: list[str] = field(default_factory=list)
+    memory: dict[str, list[float]] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """With the memory after a tenth of the time, in the middle and at the end only."""
+        shown = asdict(self)
+        shown["memory"] = {
+            name: [mb[len(mb) // 10], mb[len(mb) // 2], mb[-1]] for name, mb in self.memory.items()
+        }
+        return shown
+
+
+def soak(folder: Path, options: Options) -> Report:
+    """Run it all with files in this folder; returns when every bundle has its clip, or in time."""
+    report = Report(options)
+    with ExitStack() as stack:
+        database = stack.enter_context(postgres())
+        dask, shell = stack.enter_context(_dask_and_shell(folder, options.workers))
+        _write_settings(shell.home, database, options)
+        instance = stack.enter_context(DagsterInstance.from_config(str(shell.home)))
+        instance.get_runs_count()  # makes the tables
+        daemon = stack.enter_context(_daemon(shell))
+        soaking = _Soak(options, report, instance, dask, shell, Memory(daemon, dask, database))
+        soaking.drop_bundles()
+        soaking.wait()
+        soaking.check()
+        stray = _runs_of(daemon)
+        everything = psutil.Process().children(recursive=True)
+    if stray:
+        report.problems.append(f"{len(stray)} processes of runs that are over: {stray}")
+    _, left = psutil.wait_procs(everything, timeout=30)
+    report.problems.extend(f"process left: {_command(process)}" for process in left)
+    return report
+
+
+@contextmanager
+def _dask_and_shell(folder: Path, workers: int) -> Iterator[tuple[DaskProcesses, Shell]]:
+    home = folder / "home"
+    for path in (home, folder / "upstream", folder / "dask"):
+        path.mkdir()
+    cluster = Cluster("", folder / "upstream", folder / "storage")
+    with dask_processes(folder / "dask", workers, env=cluster.settings) as dask:
+        cluster.address = dask.address
+        yield dask, Shell(home, cluster)
+
+
+def _write_settings(home: Path, database: Postgres, options: Options) -> None:
+    settings = {
+        "storage": database.storage,
+        "telemetry": {"enabled": False},
+        "run_coordinator": {
+            "module": "dagster._core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {"max_concurrent_runs": options.at_a_time, "dequeue_interval_seconds": 1},
+        },
+        "run_monitoring": {"enabled": True, "poll_interval_seconds": 10},
+    }
+    (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+
+
+@contextmanager
+def _daemon(shell: Shell) -> Iterator[psutil.Process]:
+    env = {**shell.env, "IMAGETL_SENSOR_SECONDS": "1", "IMAGETL_RUNS_PER_TICK": "25"}
+    command = shell.command("dagster-daemon", "run", "-m", "imagetl_assets.definitions")
+    with started(command, env, shell.home / "daemon.log") as process:
+        yield psutil.Process(process.pid)
+        process.send_signal(signal.SIGINT)  # it stops its code server then
+        process.wait(60)
+
+
+class Memory:
+    """Of the long-lived processes. Workers are not among them, as they are killed."""
+
+    def __init__(self, daemon: psutil.Process, dask: DaskProcesses, database: Postgres) -> None:
+        assert dask.scheduler is not None
+        self._daemon = daemon
+        self._database = database.process
+        self._others = {"daemon": daemon, "scheduler": psutil.Process(dask.scheduler.pid)}
+        for number, worker in enumerate(dask.workers):
+            self._others[f"nanny {number}"] = psutil.Process(worker.pid)
+
+    def now(self) -> dict[str, float]:
+        """In MB that only the process uses, by its name."""
+        families = {name: [process] for name, process in self._others.items()}
+        families["postgres"] = [self._database, *self._database.children()]
+        # The daemon starts a new one every minute, and an old one ends with its last run.
+        servers = [each for each in self._daemon.children() if "grpc" in _command(each)]
+        largest = max((_megabytes([server]) for server in servers), default=0.0)
+        return {
+            **{name: _megabytes(each) for name, each in families.items()},
+            "code server": largest,
+        }
+
+
+class _Soak:
+    """The parts that it goes through, one after the other."""
+
+    def __init__(
+        self,
+        options: Options,
+        report: Report,
+        instance: DagsterInstance,
+        dask: DaskProcesses,
+        shell: Shell,
+        memory: Memory,
+    ) -> None:
+        self._options = options
+        self._report = report
+        self._instance = instance
+        self._dask = dask
+        self._shell = shell
+        self._memory = memory
+        self._bundles = {
+            f"bundle-{number:03d}.img": bundles.small_bundle(FRAMES, shade=number % 256)
+            for number in range(options.bundles)
+        }
+
+    def drop_bundles(self) -> None:
+        for name, bundle in self._bundles.items():
+            self._shell.add_file(name, bundle)
+
+    def wait(self) -> None:
+        """Until every bundle has had its run, killing workers meanwhile."""
+        begin = time.monotonic()
+        next_kill, next_sample = begin + self._options.kill_every, begin
+        while not self._is_over():
+            now = time.monotonic()
+            if now - begin > self._options.minutes * 60:
+                self._report.problems.append(f"not done after {self._options.minutes} minutes")
+                break
+            if now >= next_sample:
+                self._sample(now - begin)
+                next_sample = now + SAMPLE_SECONDS
+            if now >= next_kill and self._report.killed != self._options.kills:
+                self._kill_a_worker()
+                next_kill = now + self._options.kill_every
+            time.sleep(1)
+        self._sample(time.monotonic() - begin)
+        self._report.seconds = round(time.monotonic() - begin, 1)
+
+    def _is_over(self) -> bool:
+        ended = self._instance.get_runs_count(RunsFilter(statuses=ENDED))
+        return len(self._bundles) <= ended == self._instance.get_runs_count()
+
+    def _sample(self, seconds: float) -> None:
+        memory = self._memory.now()
+        for name, megabytes in memory.items():
+            self._report.memory.setdefault(name, []).append(megabytes)
+        ended = self._instance.get_runs_count(RunsFilter(statuses=ENDED))
+        count = self._instance.get_runs_count()
+        print(f"{seconds:5.0f} s  {ended} of {count} runs ended, MB: {memory}", flush=True)
+
+    def _kill_a_worker(self) -> None:
+        with suppress(OSError, psutil.NoSuchProcess), _client(self._dask) as client:
+            pids = list(client.run(os.getpid, on_error="ignore").values())
+            if pids:
+                psutil.Process(random.choice(pids)).kill()
+                self._report.killed += 1
+
+    def check(self) -> None:
+        """That each bundle has its right clip, and each run each step once."""
+        runs = self._instance.get_runs()
+        self._report.runs = dict(Counter(run.status.value for run in runs))
+        for name, bundle in self._bundles.items():
+            if self._has_right_clip(name, bundle):
+                self._report.clips += 1
+            else:
+                self._report.problems.append(f"no right clip of {name}")
+        for run in runs:
+            self._check_run(run)
+
+    def _has_right_clip(self, name: str, bundle: bytes) -> bool:
+        expected = [bundles.pixels(piece)[0] for piece in bundles.pieces(bundle)]
+        try:
+            return bundles.pixels(self._shell.clip(name)) == expected
+        except OSError:
+            return False
+
+    def _check_run(self, run: DagsterRun) -> None:
+        name = f"run {run.run_id} of {run.tags.get(PARTITION_NAME_TAG)}"
+        if run.status is not DagsterRunStatus.SUCCESS:
+            self._report.problems.append(f"{name}: {run.status.value}, {self._errors(run)}")
+            return
+        done = steps_that(DagsterEventType.STEP_SUCCESS, self._instance, run.run_id)
+        begun = steps_that(DagsterEventType.STEP_START, self._instance, run.run_id)
+        if len(done) != len(set(done)) or set(begun) != set(done):
+            self._report.problems.append(f"{name}: steps {sorted(done)}")
+        self._report.steps_run_again += len(begun) - len(done)
+
+    def _errors(self, run: DagsterRun) -> list[str]:
+        failures = {DagsterEventType.RUN_FAILURE, DagsterEventType.STEP_FAILURE}
+        return [
+            str(entry.get_dagster_event().event_specific_data)[:1000]
+            for entry in self._instance.all_logs(run.run_id, of_type=failures)
+        ]
+
+
+@contextmanager
+def _client(dask: DaskProcesses) -> Iterator[Client]:
+    with Client(dask.address, set_as_default=False) as client:
+        yield client
+
+
+def _runs_of(daemon: psutil.Process) -> list[str]:
+    """The processes of runs that the daemon's code server has started and that are there still."""
+    return [
+        command
+        for process in daemon.children(recursive=True)
+        if "execute_run" in (command := _command(process))
+    ]
+
+
+def _command(process: psutil.Process) -> str:
+    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        return " ".join(process.cmdline())[:200]
+    return ""
+
+
+def _megabytes(family: Sequence[psutil.Process]) -> float:
+    total = 0
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_full_info().uss
+    return round(total / 1e6, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    defaults: Mapping[str, Any] = asdict(Options())
+    for name, default in defaults.items():
+        kind = type(default) if default is not None else int
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default)
+    parser.add_argument("--folder", type=Path, help="new, and kept; a temporary one without")
+    arguments = vars(parser.parse_args())
+    with ExitStack() as stack:
+        folder = arguments.pop("folder")
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        else:
+            folder.mkdir()
+        report = soak(folder, Options(**arguments))
+    print(json.dumps(report.summary(), indent=2))
+    sys.exit(1 if report.problems else 0)
+
+
+if __name__ == "__main__":
+    main()
