@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 S3_SCHEMES = ("s3", "s3a")
 
 # A request that gets no answer, or a busy one (500, 502, 503, 504, SlowDown), is repeated by
-# botocore after random times that double: about a quarter of a minute in all.
-_S3_ATTEMPTS = 6
+# botocore after random times that double, for up to 15 seconds. For some errors, among them
+# SlowDown and bodies that are cut off, s3fs then has all of it done again.
+_S3_ATTEMPTS = 5
+_S3_ROUNDS = 3
 
 
 def open_filesystem(url: str) -> tuple[AbstractFileSystem, str]:
@@ -23,10 +25,12 @@ def open_filesystem(url: str) -> tuple[AbstractFileSystem, str]:
     """
     from fsspec.core import url_to_fs
 
-    options: dict[str, Any] = {"use_listings_cache": False}
-    if urlsplit(url).scheme in S3_SCHEMES and (retries := _s3_retries()):
-        options["config_kwargs"] = {"retries": retries}
-    fs, path = url_to_fs(url, **options)
+    if urlsplit(url).scheme not in S3_SCHEMES:
+        fs, path = url_to_fs(url, use_listings_cache=False)
+        return fs, path
+    config = {"retries": _s3_retries()}
+    fs, path = url_to_fs(url, use_listings_cache=False, config_kwargs=config)
+    fs.retries = _S3_ROUNDS
     return fs, path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,8 +20,10 @@ from imagetl_assets.storage.base import (
 from imagetl_assets.storage.filesystem import open_filesystem
 from imagetl_assets.storage.ranges import open_ranges
 
-# A request takes about as long as it takes to move this many bytes: that much is read at least.
+# A request takes about as long as it takes to move this many bytes: that much is read at least,
+# and some of it kept.
 READ_AHEAD = 1024 * 1024
+_PARTS_HELD = 4
 
 
 _DELETE_THREADS = 16
@@ -36,7 +39,7 @@ class RemoteStore(Store):
     def __init__(self, root: str, url: str) -> None:
         self._fs, path = open_filesystem(url)
         self._prefix = path.rstrip("/")
-        self._held: _Held | None = None
+        self._held: deque[_Held] = deque(maxlen=_PARTS_HELD)
         self.root = root
 
     def identity(self) -> str:
@@ -170,15 +173,19 @@ class RemoteStore(Store):
             return self._read_range(self._full(key), start, end, version)
 
     def _hold(self, key: str, version: str, start: int, end: int) -> _Held:
-        """Return a part of the file that covers start..end, read anew only if the last does not.
+        """Return a part of the file that covers start..end, read anew only if none held does.
 
-        Steps that are about one small frame each share a request in this way.
+        Steps that are about one small frame each share requests in this way, also if a process
+        gets them in another order than that of the frames.
         """
-        held = self._held
-        if held is None or not held.covers(key, version, start, end):
-            data = self._range(key, start, max(end, start + READ_AHEAD), version)
-            held = _Held(key, version, start, data)
-            self._held = held if len(data) <= READ_AHEAD else None
+        for held in tuple(self._held):
+            if held.covers(key, version, start, end):
+                return held
+        if end - start < READ_AHEAD:
+            start, end = start // READ_AHEAD * READ_AHEAD, -(-end // READ_AHEAD) * READ_AHEAD
+        held = _Held(key, version, start, self._range(key, start, end, version))
+        if len(held.data) <= 2 * READ_AHEAD:
+            self._held.append(held)
         return held
 
     @contextmanager

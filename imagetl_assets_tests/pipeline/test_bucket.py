@@ -118,6 +118,21 @@ def test_two_requests_for_each_frame(bucket: Pipeline, proxy: S3Proxy) -> None:
     assert counts[54] - counts[27] <= 2 * 27
 
 
+def test_small_frames_share_requests_in_any_order(bucket: Pipeline, proxy: S3Proxy) -> None:
+    store = results(bucket)
+    content = Random(1).randbytes(2_000_000)
+    store.write("raw", content)
+    state = store.state("raw")
+    assert state is not None
+    spans = [(start, 70_000) for start in range(0, 1_900_000, 75_000)]
+    Random(2).shuffle(spans)
+    proxy.reset()
+    for start, length in spans:
+        (part,) = store.read_spans("raw", [(start, length)], state.version)
+        assert part == content[start : start + length]
+    assert len(proxy.requests) <= 3
+
+
 def test_nothing_depends_on_listings(bucket: Pipeline, proxy: S3Proxy) -> None:
     """Not even on what they said when a folder was last looked at."""
     proxy.empty_list = s3_proxy.always

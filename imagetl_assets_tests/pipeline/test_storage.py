@@ -118,7 +118,7 @@ def store_frames(folder: PartitionFolder, frames: FramesOwner) -> tuple[str, Fra
 
 def test_frames_of_other_bytes_are_staged_aside(store: Store) -> None:
     folder = PartitionFolder(store, KEY)
-    first, second = owner("f1", 101), owner("f2", 2)
+    first, second = owner("f1", 5), owner("f2", 2)
     for frames in (first, second, first):
         before = store.state(f"{folder.frames}/frame_00.gif")
         where, former = store_frames(folder, frames)
@@ -151,7 +151,7 @@ def test_a_publication_that_was_cut_off_leaves_no_record_and_no_stale_frame(
 ) -> None:
     store = open_store(f"memory://{uuid.uuid4()}")
     folder = PartitionFolder(store, KEY)
-    first, second, third = owner("f1", 3), owner("f2", 12), owner("f3", 2)
+    first, second, third = owner("f1", 3), owner("f2", 101), owner("f3", 2)
     where, former = store_frames(folder, first)
     folder.publish_frames(first, former, where, first.file_names())
     folder.save("frame_files", first)
