@@ -1,4 +1,4 @@
-"""The jobs that benchmarks/executor.py runs: the same steps on three executors."""
+"""Jobs of trivial steps: the same ones on three executors."""
 
 from dagster import (
     JobDefinition,
@@ -40,6 +40,10 @@ def mapped() -> None:
 static_ours = static.to_job(name="static_ours", executor_def=dask_executor)
 retried_ours = retried.to_job(name="retried_ours", executor_def=dask_executor)
 mapped_ours = mapped.to_job(name="mapped_ours", executor_def=dask_executor)
+static_multiprocess = static.to_job(name="static_multiprocess", executor_def=multiprocess_executor)
+retried_multiprocess = retried.to_job(
+    name="retried_multiprocess", executor_def=multiprocess_executor
+)
 mapped_multiprocess = mapped.to_job(name="mapped_multiprocess", executor_def=multiprocess_executor)
 
 

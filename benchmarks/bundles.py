@@ -1,0 +1,71 @@
+"""The bundles that are measured: the original flow's, of any length, served over HTTP."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle, islice
+from pathlib import Path
+from threading import Thread
+
+import requests
+
+from imagetl_assets.images.bundle import FrameSpan, find_frames
+from imagetl_assets.sample import SEPARATOR, sample_bytes
+from imagetl_assets.settings import DEFAULT_UPSTREAM
+
+NAME = "all-images.img"
+AT_HAND = Path(__file__).parents[2] / "shared" / "data" / NAME
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames of a bundle, and which bundle it is."""
+
+    frames: list[bytes]
+    source: str
+
+    def write(self, path: Path, count: int) -> None:
+        """Write a bundle of so many frames; they repeat where there are not enough."""
+        with path.open("wb") as file:
+            for number, frame in enumerate(islice(cycle(self.frames), count)):
+                file.write(SEPARATOR * bool(number) + frame)
+
+
+def original_frames() -> Frames:
+    """Return the frames of the original flow's bundle, or synthetic ones if it cannot be had."""
+    if AT_HAND.exists():
+        return _split(AT_HAND.read_bytes(), f"the original flow's, {NAME}")
+    url = f"{DEFAULT_UPSTREAM}/{NAME}"
+    try:
+        answer = requests.get(url, timeout=30)
+        answer.raise_for_status()
+    except requests.RequestException:
+        return _split(sample_bytes(27), f"synthetic, as {url} did not answer")
+    return _split(answer.content, f"the original flow's, {url}")
+
+
+def _split(bundle: bytes, source: str) -> Frames:
+    spans = [one for one in find_frames(io.BytesIO(bundle)) if isinstance(one, FrameSpan)]
+    return Frames([bundle[one.offset : one.offset + one.length] for one in spans], source)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder on loopback; yield the folder's URL."""
+    handler = partial(_Handler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""

@@ -1,0 +1,32 @@
+"""What is compared, by name. Each function measures one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.bench import Bench
+from benchmarks.comparisons.clip import clip
+from benchmarks.comparisons.object_store import object_store
+from benchmarks.comparisons.pipeline import cold, many_frames, real_bundle
+from benchmarks.comparisons.scaling import scaling
+from benchmarks.comparisons.steps import steps
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A comparison: what the report calls it, and what measures it."""
+
+    title: str
+    measure: Callable[[Bench], None]
+
+
+COMPARISONS = {
+    "real-bundle": Comparison("A bundle of 27 frames, everything warm", real_bundle),
+    "many-frames": Comparison("More frames: time and memory", many_frames),
+    "cold": Comparison("Cold: from the shell's prompt to the clip", cold),
+    "steps": Comparison("Steps alone: static, mapped, retried", steps),
+    "clip": Comparison("Images alone: find, join, convert", clip),
+    "object-store": Comparison("Results in a bucket", object_store),
+    "scaling": Comparison("More workers, more bundles", scaling),
+}

@@ -1,0 +1,163 @@
+"""Whoever is measured: a process that stays up and runs once whenever it is its turn."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from benchmarks.environments import PROJECT
+
+_SAMPLE_SECONDS = 0.05
+_LOOKS = 20
+_STOP_SECONDS = 30
+
+
+class ContenderFailed(Exception):
+    """A contender did not finish a run; the message holds what it has said of it."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a run took: seconds, and the peak memory (MB) of its main and of its largest process."""
+
+    seconds: float
+    main_mb: float
+    largest_mb: float
+
+
+@dataclass
+class Contender:
+    """A contender at work in its folder; `turn` lets it run once."""
+
+    name: str
+    folder: Path
+    process: subprocess.Popen[str]
+    log: Path
+
+    def turn(self, url: str) -> Turn:
+        """Run once for the bundle at `url`. Raises ContenderFailed."""
+        assert self.process.stdin
+        assert self.process.stdout
+        with _sampled(self.process.pid) as peaks:
+            try:
+                self.process.stdin.write(f"{url}\n")
+                self.process.stdin.flush()
+                answer = self.process.stdout.readline()
+            except BrokenPipeError:
+                answer = ""
+        if not answer:
+            raise ContenderFailed(complaint(self.log))
+        main = peaks.pop(self.process.pid, 0)
+        largest = max([main, *peaks.values()])
+        return Turn(float(answer), main / 1e6, largest / 1e6)
+
+
+@contextmanager
+def at_work(
+    name: str, python: str, args: list[str], folder: Path, env: Mapping[str, str] | None = None
+) -> Iterator[Contender]:
+    """Start a contender in a new folder; it is ended with the block."""
+    folder.mkdir()
+    log = folder.with_name(f"{folder.name}.log")
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [python, *args],
+            cwd=folder,
+            env=surroundings(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends the others
+        )
+    try:
+        yield Contender(name, folder, process, log)
+    finally:
+        _end(process)
+
+
+def surroundings(env: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for a contender, the same whatever the user's own settings are."""
+    settings = ("IMAGETL_", "DAGSTER_", "DASK_", "PREFECT_", "PYTHONDONTWRITEBYTECODE")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+    return {**inherited, "PYTHONPATH": str(PROJECT), **(env or {})}
+
+
+def complaint(log: Path) -> str:
+    """Return the last line of a log that tells of an error, or else its last line."""
+    lines = [line.strip()[:200] for line in log.read_text(errors="replace").splitlines()]
+    lines = [line for line in lines if line] or ["it said nothing"]
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1])
+
+
+def project_program(name: str) -> str:
+    """Return the path of a command that was installed with the project."""
+    return str(Path(sys.executable).with_name(name))
+
+
+@dataclass
+class _Sampler:
+    """Follows the memory of a process and of those that it has started."""
+
+    root: int
+    peaks: dict[int, float] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            known = _tree(self.root)  # to list them takes longer than to look at them
+            for _ in range(_LOOKS):
+                for process in known:
+                    self._look(process)
+                if self.stop.wait(_SAMPLE_SECONDS):
+                    return
+
+    def _look(self, process: psutil.Process) -> None:
+        with suppress(psutil.Error):
+            self.peaks[process.pid] = max(self.peaks.get(process.pid, 0), process.memory_info().rss)
+
+
+def _tree(root: int) -> list[psutil.Process]:
+    """Return a process and all that it has started; nothing if it has ended."""
+    with suppress(psutil.Error):
+        process = psutil.Process(root)
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+@contextmanager
+def _sampled(pid: int) -> Iterator[dict[int, float]]:
+    """Yield the peak memory of each process, in bytes, which is followed while the block runs."""
+    sampler = _Sampler(pid)
+    thread = threading.Thread(target=sampler.run, daemon=True)
+    thread.start()
+    try:
+        yield sampler.peaks
+    finally:
+        sampler.stop.set()
+        thread.join()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let it end by itself, as its input does; make sure of it, and of what it has started."""
+    tree = _tree(process.pid)
+    assert process.stdin
+    assert process.stdout
+    try:
+        process.stdin.close()
+        process.wait(_STOP_SECONDS)
+    except (BrokenPipeError, subprocess.TimeoutExpired):
+        process.kill()
+        process.wait()
+    process.stdout.close()
+    for one in tree:
+        with suppress(psutil.Error):
+            one.kill()

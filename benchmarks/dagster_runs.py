@@ -1,0 +1,88 @@
+"""The project's job on one of the executors, in turns.
+
+    python -m benchmarks.dagster_runs EXECUTOR WORKERS
+
+It takes the URL of a bundle, or the number of bundles that one run is to be about: `bundle-0.img`
+and so on, in `IMAGETL_UPSTREAM`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dagster import AssetKey, DagsterInstance, execute_job
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+)
+from distributed import LocalCluster
+
+from benchmarks.peers.turns import Run, take_turns
+from imagetl_assets.names import RESERVED_FOLDER
+from imagetl_assets.settings import storage_root
+from imagetl_assets.storage import open_store
+
+DEFINITIONS = {
+    "dask": ("imagetl_assets.definitions", "defs"),
+    "multiprocess": ("benchmarks.dagster_jobs", "multiprocess"),
+    "in_process": ("benchmarks.dagster_jobs", "in_process"),
+}
+ASSETS = frozenset(map(AssetKey, ("raw_data_file", "frames", "frame_files", "clip_gif")))
+
+
+@contextmanager
+def prepared(executor: str, workers: int) -> Iterator[Run]:
+    """Load the definitions and start the cluster; yield what runs the job."""
+    repository = ReconstructableRepository.for_module(*DEFINITIONS[executor])
+    one_file = repository.get_reconstructable_job("image_etl")
+    one_file.get_definition()
+    # What a backfill runs; `image_etl` says itself which partition it is about.
+    several = repository.get_reconstructable_job("__ASSET_JOB").get_subset(
+        asset_selection=ASSETS, asset_check_selection=frozenset()
+    )
+    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+    with ExitStack() as stack:
+        home = Path("dagster_home")
+        home.mkdir()
+        overrides = {"telemetry": {"enabled": False}}
+        instance = stack.enter_context(DagsterInstance.local_temp(str(home), overrides=overrides))
+        if executor == "dask":
+            cluster = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1))
+            address = cluster.scheduler_address
+            config["execution"] = {"config": {"cluster": {"existing": {"address": address}}}}
+
+        def execute(job: ReconstructableJob, tags: Mapping[str, str], **ops: Any) -> None:
+            run_config = {**config, "ops": ops}
+            with execute_job(job, instance, run_config=run_config, tags=tags) as result:
+                assert result.success
+
+        def run(what: str) -> None:
+            if what.isdecimal():
+                names = [f"bundle-{number}.img" for number in range(int(what))]
+                instance.add_dynamic_partitions("upstream_files", names)
+                first, last = ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG
+                execute(several, {first: names[0], last: names[-1]})
+            else:
+                config_of_file = {"config": {"url": what}}
+                execute(one_file, {PARTITION_NAME_TAG: "bundle.img"}, raw_data_file=config_of_file)
+
+        yield run
+
+
+def remove_results() -> None:
+    """Remove what the last run has stored, so that the next one downloads again."""
+    store = open_store(storage_root())
+    for name in store.list_folders(""):
+        if name != RESERVED_FOLDER:
+            store.delete_folder(name)
+
+
+if __name__ == "__main__":
+    take_turns(partial(prepared, sys.argv.pop(1), int(sys.argv.pop(1))), remove_results)

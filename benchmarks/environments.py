@@ -1,0 +1,94 @@
+"""Peers that cannot live beside the project get a virtual environment of their own."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+CACHE = PROJECT / ".benchmarks"
+PEERS = PROJECT / "benchmarks" / "peers"
+_DONE = "installed.txt"
+
+
+class NotInstallable(Exception):
+    """A peer cannot be had here; the message says why."""
+
+
+def environment(requirements: Path, python: str, cache: Path = CACHE) -> Path:
+    """Return the Python of an environment that has these requirements, made if it is not there.
+
+    Args:
+        requirements: the requirements file.
+        python: the version that it needs, such as "3.8".
+        cache: the folder that environments are in.
+
+    Raises:
+        NotInstallable: there is no such Python, or pip fails.
+    """
+    folder = cache / requirements.stem
+    wanted = requirements.read_text()
+    interpreter = folder / "bin" / "python"
+    done = folder / _DONE
+    if done.exists() and done.read_text() == wanted:
+        return interpreter
+    base = _find_python(python)
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"  installing {requirements.name} into {folder}", flush=True)
+    _call(base, "-m", "venv", str(folder))
+    _call(str(interpreter), "-m", "pip", "install", "-q", "-r", str(requirements))
+    done.write_text(wanted)
+    return interpreter
+
+
+def versions(python: str, packages: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of Python and of packages that an interpreter has."""
+    program = (
+        "import importlib.metadata as m, json, platform, sys; "
+        "print(json.dumps({'python': platform.python_version(), "
+        "**{name: m.version(name) for name in sys.argv[1:]}}))"
+    )
+    found: dict[str, str] = json.loads(_call(python, "-c", program, *packages))
+    return found
+
+
+def _find_python(version: str) -> str:
+    for candidate in _pythons(version):
+        try:
+            found = _call(candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+        except NotInstallable:
+            continue  # such as a pyenv shim of a version that is not switched on
+        if found.strip() == version:
+            return candidate
+    raise NotInstallable(f"it needs Python {version}, which neither PATH, pyenv nor uv has")
+
+
+def _pythons(version: str) -> Iterator[str]:
+    yield sys.executable
+    if on_path := shutil.which(f"python{version}"):
+        yield on_path
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    yield from sorted(glob.glob(f"{glob.escape(pyenv)}/versions/{version}.*/bin/python"))
+    if uv := shutil.which("uv"):
+        found = subprocess.run([uv, "python", "find", version], capture_output=True, text=True)
+        if found.returncode == 0:
+            yield found.stdout.strip()
+
+
+def _call(*command: str) -> str:
+    """Return what a command prints. Raises NotInstallable with the reason if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except OSError as error:
+        raise NotInstallable(f"{command[0]}: {error.strerror}") from None
+    if done.returncode:
+        said = (done.stdout + done.stderr).splitlines()  # venv tells its errors on standard output
+        errors = [line for line in said if "error" in line.lower()]
+        raise NotInstallable(errors[-1].strip()[:200] if errors else f"{command[0]} failed")
+    return done.stdout

@@ -1,0 +1,111 @@
+"""The plots, as SVG that can be read on light and on dark pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.pipelines import LARGEST_MEMORY
+from benchmarks.results import OURS, TIME, Measurement
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TEXT = "#808890"  # between black and white: neither page hides it
+_OURS = "#2f81f7"
+_OTHERS = ("#d29922", "#8b7fd6", "#3fa860", "#c9646a", "#5fa8a8", "#a08060")
+
+Plot = Callable[[Mapping[str, Measurement], Path], None]
+
+
+def runs(results: Mapping[str, Measurement], path: Path) -> None:
+    """Draw how long a bundle of 27 frames takes, warm and cold."""
+    panels = {"real-bundle": "warm: the run alone", "cold": "cold: the whole process"}
+    measured = [(results[name], title) for name, title in panels.items() if name in results]
+    if not measured:
+        return
+    with _figure(len(measured), path, height=3.2) as axes:
+        for axis, (measurement, title) in zip(axes, measured, strict=True):
+            _bars(axis, measurement, title)
+
+
+def frames(results: Mapping[str, Measurement], path: Path) -> None:
+    """Draw time and memory over the number of frames."""
+    if "many-frames" not in results:
+        return
+    measured = results["many-frames"]
+    with _figure(2, path, height=3.6) as axes:
+        _lines(axes[0], measured, TIME, "time (s)")
+        _lines(axes[1], measured, LARGEST_MEMORY, "peak memory of the largest process (MB)")
+        axes[0].legend(frameon=False, labelcolor=_TEXT, fontsize=9)
+
+
+PLOTS: Mapping[str, tuple[str, Plot]] = {
+    "runs": ("Time of a run, warm and cold", runs),
+    "frames": ("Time and memory over the number of frames", frames),
+}
+"""What each plot shows, and what draws it."""
+
+
+@contextmanager
+def _figure(columns: int, path: Path, height: float) -> Iterator[list[Axes]]:
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    style: Any = {  # matplotlib's own type names every key that there is
+        "svg.fonttype": "none",
+        "svg.hashsalt": "imagetl",  # the same figures give the same file
+        "font.family": "sans-serif",
+        "text.color": _TEXT,
+        "axes.labelcolor": _TEXT,
+        "axes.edgecolor": _TEXT,
+        "axes.titlesize": 11,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "xtick.color": _TEXT,
+        "ytick.color": _TEXT,
+    }
+    with mpl.rc_context(style):
+        figure, axes = pyplot.subplots(
+            1, columns, figsize=(4.8 * columns, height), layout="constrained", squeeze=False
+        )
+        yield list(axes[0])
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+        pyplot.close(figure)
+
+
+def _bars(axis: Axes, measured: Measurement, title: str) -> None:
+    """Draw a bar for each contender, ours first, the others by what they need."""
+    found = [series for series in measured.series if series.figure == TIME]
+    found.sort(key=lambda series: (series.contender != OURS, series.median))
+    names = [series.contender for series in found]
+    colours = [_OURS if name == OURS else _OTHERS[0] for name in names]
+    bars = axis.barh(names, [series.median for series in found], color=colours, height=0.6)
+    axis.bar_label(bars, [f"{series.median:.3g} s" for series in found], padding=4, color=_TEXT)
+    axis.invert_yaxis()
+    axis.set_xscale("log")
+    axis.margins(x=0.25)
+    axis.set_title(f"{found[0].work}, {title}")
+    axis.set_xlabel("seconds (median, logarithmic)")
+
+
+def _lines(axis: Axes, measured: Measurement, figure: str, label: str) -> None:
+    names = list(dict.fromkeys(series.contender for series in measured.series))
+    others = iter(_OTHERS)
+    for name in names:
+        points = [
+            (int(series.work.split()[0].replace(",", "")), series.median)
+            for series in measured.series
+            if (series.contender, series.figure) == (name, figure)
+        ]
+        colour = _OURS if name == OURS else next(others)
+        axis.plot(*zip(*sorted(points), strict=True), "o-", color=colour, label=name)
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.grid(color=_TEXT, alpha=0.25)
+    axis.set_xlabel("frames")
+    axis.set_title(label)

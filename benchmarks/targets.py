@@ -1,0 +1,86 @@
+"""What the project wants to be, next to its peers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from benchmarks.comparisons.steps import DAGSTER_DASK
+from benchmarks.pipelines import (
+    FUTURES,
+    LARGEST_MEMORY,
+    MULTIPROCESS,
+    ORIGINAL,
+    PREFECT3,
+)
+from benchmarks.results import OURS, TIME, Measurement, Series, ratio
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A figure that the README shows: ours next to a peer's, and the ratio that is wanted."""
+
+    what: str
+    comparison: str
+    work: str
+    peer: str
+    at_most: float | None = None
+    figure: str = TIME
+
+    def find(self, results: Mapping[str, Measurement]) -> Outcome | None:
+        """Return what was measured of it, if it was."""
+        measurement = results.get(self.comparison)
+        if measurement is None:
+            return None
+        ours = measurement.find(self.work, OURS, self.figure)
+        theirs = measurement.find(self.work, self.peer, self.figure)
+        return Outcome(self, ours, theirs) if ours and theirs else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was measured of a headline."""
+
+    headline: Headline
+    ours: Series
+    theirs: Series
+
+    @property
+    def ratio(self) -> float:
+        return ratio(self.ours, self.theirs)
+
+    @property
+    def verdict(self) -> str:
+        """Say whether the target is met; nothing where there is none."""
+        if self.headline.at_most is None:
+            return ""
+        return "met" if self.ratio <= self.headline.at_most else "missed"
+
+
+_WARM, _COLD = "27 frames, warm", "27 frames, from the shell's prompt"
+HEADLINES = (
+    Headline(_WARM, "real-bundle", "27 frames", ORIGINAL.name, 0.45),
+    Headline(_WARM, "real-bundle", "27 frames", PREFECT3.name),
+    Headline(_WARM, "real-bundle", "27 frames", MULTIPROCESS.name),
+    Headline(_WARM, "real-bundle", "27 frames", FUTURES.name, 3),
+    Headline("1,000 frames", "many-frames", "1,000 frames", ORIGINAL.name, 0.05),
+    Headline("1,000 frames", "many-frames", "1,000 frames", FUTURES.name, 3),
+    Headline(
+        "1,000 frames, largest process",
+        "many-frames",
+        "1,000 frames",
+        ORIGINAL.name,
+        0.35,
+        LARGEST_MEMORY,
+    ),
+    Headline(_COLD, "cold", "27 frames", ORIGINAL.name, 0.75),
+    Headline(_COLD, "cold", "27 frames", PREFECT3.name),
+    Headline("28 trivial steps", "steps", "28 static steps", DAGSTER_DASK),
+)
+
+
+def outcomes(results: Mapping[str, Measurement]) -> Iterator[Outcome]:
+    """Yield what was measured of the headlines."""
+    for headline in HEADLINES:
+        if outcome := headline.find(results):
+            yield outcome
