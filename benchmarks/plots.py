@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.pipelines import LARGEST_MEMORY
-from benchmarks.results import OURS, TIME, Measurement
+from benchmarks.results import OURS, TIME, Measurement, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 _TEXT = "#808890"  # between black and white: neither page hides it
 _OURS = "#2f81f7"
@@ -88,6 +89,7 @@ def _bars(axis: Axes, measured: Measurement, title: str) -> None:
     axis.bar_label(bars, [f"{series.median:.3g} s" for series in found], padding=4, color=_TEXT)
     axis.invert_yaxis()
     axis.set_xscale("log")
+    _plain_numbers(axis.xaxis)
     axis.margins(x=0.25)
     axis.set_title(f"{found[0].work}, {title}")
     axis.set_xlabel("seconds (median, logarithmic)")
@@ -98,7 +100,7 @@ def _lines(axis: Axes, measured: Measurement, figure: str, label: str) -> None:
     others = iter(_OTHERS)
     for name in names:
         points = [
-            (int(series.work.split()[0].replace(",", "")), series.median)
+            (_count(series), series.median)
             for series in measured.series
             if (series.contender, series.figure) == (name, figure)
         ]
@@ -106,6 +108,26 @@ def _lines(axis: Axes, measured: Measurement, figure: str, label: str) -> None:
         axis.plot(*zip(*sorted(points), strict=True), "o-", color=colour, label=name)
     axis.set_xscale("log")
     axis.set_yscale("log")
+    axis.set_xticks(_counts(measured))
+    _plain_numbers(axis.xaxis)
+    _plain_numbers(axis.yaxis)
     axis.grid(color=_TEXT, alpha=0.25)
     axis.set_xlabel("frames")
     axis.set_title(label)
+
+
+def _counts(measured: Measurement) -> list[int]:
+    return sorted({_count(series) for series in measured.series})
+
+
+def _count(series: Series) -> int:
+    """Return the number that the work begins with: 1000 for "1,000 frames"."""
+    return int(series.work.split()[0].replace(",", ""))
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Label a logarithmic axis with 0.1 and 1,000 instead of powers, and its minor ticks not."""
+    from matplotlib.ticker import NullFormatter, StrMethodFormatter
+
+    axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axis.set_minor_formatter(NullFormatter())

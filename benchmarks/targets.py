@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from benchmarks.comparisons.object_store import SCRIPT
 from benchmarks.comparisons.steps import DAGSTER_DASK
 from benchmarks.pipelines import (
     FUTURES,
@@ -75,6 +76,13 @@ HEADLINES = (
     ),
     Headline(_COLD, "cold", "27 frames", ORIGINAL.name, 0.75),
     Headline(_COLD, "cold", "27 frames", PREFECT3.name),
+    Headline(
+        "1,000 frames, from bucket to bucket",
+        "object-store",
+        "1,000 frames, from bucket to bucket",
+        SCRIPT,
+        1.5,
+    ),
     Headline("28 trivial steps", "steps", "28 static steps", DAGSTER_DASK),
 )
 

@@ -1,37 +1,46 @@
-"""The project next to itself: results in a bucket instead of a folder."""
+"""Results in a bucket: next to those in a folder, and next to a plain script for the same bytes."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 
-from benchmarks.bench import Bench, Figures, Job
+from benchmarks.bench import Bench, Figures, Job, timed
 from benchmarks.bundles import original_frames, served
 from benchmarks.contenders import Contender, at_work
 from benchmarks.environments import versions
+from benchmarks.object_store import run_on, script_on
 from benchmarks.pipelines import IMAGETL
 from benchmarks.results import OURS, TIME
-from imagetl_assets_tests.pipeline.object_store import KINDS, create_bucket, missing
+from imagetl_assets.sample import write_sample
+from imagetl_assets_tests.pipeline.object_store import KINDS, ObjectStore, create_bucket, missing
 
 FOLDER = "imagetl, in a folder"
+SCRIPT = "plain s3fs script"
 BUCKET = "benchmark"
 
 
 def object_store(bench: Bench) -> None:
-    """A bundle over HTTP, its results in a store with the S3 API on this machine."""
+    """A store with the S3 API on this machine; the bundle comes over HTTP, or is in the bucket."""
     reasons = {kind: missing(kind) for kind in ("swift", "moto")}
     kind = next((kind for kind, reason in reasons.items() if reason is None), None)
     if kind is None:
         bench.skip("object store", "; ".join(f"{k}: {reason}" for k, reason in reasons.items()))
         return
+    bench.measurement.notes.append(f"Object store: {kind}.")
+    bench.measurement.versions[OURS] = versions(IMAGETL.interpreter(), (*IMAGETL.packages, "s3fs"))
+    with KINDS[kind](bench.folder / "store", 0) as store:
+        _bucket_and_folder(bench, store)
+        _bucket_and_script(bench, store)
+
+
+def _bucket_and_folder(bench: Bench, store: ObjectStore) -> None:
     frames = original_frames()
     counts = [3] if bench.quick else [27, 1000]
-    bench.measurement.notes += [f"Bundle: {frames.source}.", f"Object store: {kind}."]
-    bench.measurement.versions[OURS] = versions(IMAGETL.interpreter(), (*IMAGETL.packages, "s3fs"))
+    bench.measurement.notes.append(f"Bundle, over HTTP: {frames.source}.")
     upstream = bench.folder / "upstream"
     upstream.mkdir()
     with served(upstream) as base, ExitStack() as stack:
-        store = stack.enter_context(KINDS[kind](bench.folder / "store", 0))
         create_bucket(store, BUCKET)
         in_bucket = stack.enter_context(
             _started(bench, "bucket", IMAGETL_STORAGE=f"s3://{BUCKET}/results", **store.settings)
@@ -47,6 +56,17 @@ def object_store(bench: Bench) -> None:
                     Job(work, FOLDER, partial(_run, in_folder, url), rounds=3),
                 ]
             )
+
+
+def _bucket_and_script(bench: Bench, store: ObjectStore) -> None:
+    """The bundle is in the bucket, too; both have two processes."""
+    for count in [3] if bench.quick else [27, 1000]:
+        bundle = bench.folder / "sample.img"
+        with bundle.open("wb") as file:
+            write_sample(file, count, width=640, height=480)
+        work, folder = f"{count:,} frames, from bucket to bucket", bench.folder / f"run-{count}"
+        with run_on(store, folder, bundle) as run, script_on(store, bundle) as script:
+            bench.in_turns([Job(work, OURS, timed(run)), Job(work, SCRIPT, timed(script))])
 
 
 def _started(bench: Bench, name: str, **settings: str) -> AbstractContextManager[Contender]:
