@@ -35,6 +35,7 @@ CLUSTER_CLASSES: Mapping[str, tuple[str, str, str]] = {
 CONNECT_SECONDS = 30.0
 PING_SECONDS = 5.0
 LINGER_SECONDS = 0.05
+SEND_SECONDS = 0.001
 
 
 class DaskClusterError(Exception):
@@ -101,7 +102,10 @@ def _connect(address: str, patience: float, security: Any = None) -> Iterator[Cl
             f"No Dask scheduler answers at {address}: {error}. Start one there (`dask scheduler`) "
             "or correct the address in the executor's config. If it uses TLS, its address begins "
             "with tls:// and this process needs a certificate of the same authority."
-        ) from None
+        ) from error
+    # Or a batch waits up to 10 ms after what was told to the scheduler before it.
+    comm: Any = client.scheduler_comm
+    comm.interval = SEND_SECONDS
     try:
         yield client
     finally:
@@ -135,7 +139,7 @@ def _start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -
     except ImportError as error:
         raise DaskClusterError(
             f"A cluster of kind {kind!r} needs the package {package}: {error}. Install {package}."
-        ) from None
+        ) from error
     if kind == "local":
         return _start_local(cluster_class, options, warm_up)
     # The names of what Kubernetes has are like those of hosts.

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from imagetl_assets.dask_executor.lookups import sqlite_engine
 from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
 
 if TYPE_CHECKING:
@@ -190,11 +191,6 @@ class EventWriter:
             self._instance.handle_new_event(event.entry or _entry_of(event))
         self._insert(rows)
 
-    def close(self) -> None:
-        """Let go of the connection."""
-        if self._engine is not None:
-            self._engine.dispose()
-
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         if self._engine is not None:
@@ -230,20 +226,15 @@ class EventWriter:
 
 
 def _sqlite_engine(instance: DagsterInstance, run_id: str) -> Engine | None:
-    """Keeps a connection to the run's SQLite file: Dagster opens and closes one for each write."""
+    """The engine of the run's SQLite file, if there is one."""
     from dagster._core.storage.event_log import SqliteEventLogStorage
-    from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-    from sqlalchemy import create_engine
 
     storage = instance.event_log_storage
     if not isinstance(storage, SqliteEventLogStorage):
         return None
     with storage.run_connection(run_id):
         pass  # makes the file's tables if there are none
-    return create_engine(
-        storage.conn_string_for_shard(run_id),
-        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
-    )
+    return sqlite_engine(storage.conn_string_for_shard(run_id))
 
 
 def _entry_of(event: ForwardedEvent) -> EventLogEntry:

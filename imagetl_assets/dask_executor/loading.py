@@ -20,6 +20,7 @@ from dagster._serdes import serialize_value
 
 from imagetl_assets.dask_executor.database import be_patient
 from imagetl_assets.dask_executor.events import EventForwarder
+from imagetl_assets.dask_executor.lookups import keep_sqlite_connections, remember_partitions
 
 if TYPE_CHECKING:
     from dagster._core.code_pointer import CodePointer
@@ -101,8 +102,10 @@ def load_instance(ref: InstanceRef) -> LoadedInstance:
     """The instance of this reference, opened once per process."""
 
     def load() -> LoadedInstance:
+        keep_sqlite_connections()
         instance = DagsterInstance.from_ref(ref)
         be_patient(instance)
+        remember_partitions(instance)
         return LoadedInstance(instance, EventForwarder(instance))
 
     return _cached(_instances, serialize_value(ref), load, keep=4)

@@ -8,6 +8,7 @@ so that a second pass is rarely needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode, gif, palette, transcode
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _COLOURS = 64
 _SIDE = 240  # longest side, in pixels
 _TRIAL = 0.6  # scale of the trial
+_THREADS = 2  # Pillow decodes and resizes without the interpreter's lock
 _SAMPLE = 32, 32  # size of a frame's share of the picture that the palette is made for
 
 
@@ -33,8 +35,8 @@ def preview(
     """Return a GIF of at most `max_bytes` that shows what the clip of these frames shows.
 
     Args:
-        frames: the frames as GIF, or a function that returns the i-th; only those that are shown
-            are asked for.
+        frames: the frames as GIF, or a function that returns the i-th, which is called for those
+            that are shown, from two threads.
         count: the number of frames.
         duration_ms: how long the clip shows a frame. The preview shows its fewer frames for longer,
             so that it plays about as long as the clip.
@@ -71,20 +73,33 @@ def _pick(
     files = min(count, max_frames)
     if files < 1:
         raise ImageError("there are no frames to make a preview of")
-    picked = []
-    images = 0
-    for number in range(files):
-        data = get(number * count // files)
-        inside = len(gif.parse(data).images)
-        wanted = min(inside, max_frames // files)
-        numbers = {i * inside // wanted for i in range(wanted)}
-        for i, picture in enumerate(decode.pictures(data)):
-            if i in numbers:
-                picked.append((picture.size, _shrunk(picture, _SIDE / max(picture.size))))
-        images += inside
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = list(
+            pool.map(
+                lambda number: _small_pictures(get(number * count // files), max_frames // files),
+                range(files),
+            )
+        )
+    images = sum(inside for _, inside in found)
+    picked = [small for smalls, _ in found for small in smalls]
     scale = _SIDE / max(max(size) for size, _ in picked)
     same = [_shrunk(p, scale * max(size) / max(p.size)) for size, p in picked]
     return same, images * count // files
+
+
+def _small_pictures(
+    data: bytes, max_pictures: int
+) -> tuple[list[tuple[tuple[int, int], PIL.Image.Image]], int]:
+    """Return pictures from all over a GIF, each with its size before, and how many there are."""
+    inside = len(gif.parse(data).images)
+    wanted = min(inside, max_pictures)
+    numbers = {i * inside // wanted for i in range(wanted)}
+    smalls = [
+        (picture.size, _shrunk(picture, _SIDE / max(picture.size)))
+        for i, picture in enumerate(decode.pictures(data))
+        if i in numbers
+    ]
+    return smalls, inside
 
 
 def _shrunk(picture: PIL.Image.Image, scale: float) -> PIL.Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from dagster import ConfigurableResource, DagsterInstance, DagsterRun, Failure, InitResourceContext
 from pydantic import Field, PrivateAttr
@@ -19,6 +20,9 @@ ROOT_TAG = "imagetl/storage"
 ID_TAG = "imagetl/storage_id"
 
 R = TypeVar("R", bound=Record)
+
+# The last run that this process has agreed on a root with, and which one.
+_agreements: WeakKeyDictionary[DagsterInstance, tuple[str, str, str]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -132,7 +136,6 @@ class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]
 
     _run: DagsterRun | None = PrivateAttr(default=None)
     _instance: DagsterInstance | None = PrivateAttr(default=None)
-    _agreed: bool = PrivateAttr(default=False)
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
         """Learn which run this is and make its partition known, as Dagster will look it up."""
@@ -152,9 +155,11 @@ class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]
             folder = PartitionFolder(store, partition_key)
         except InvalidName as error:
             raise Failure(str(error), allow_retries=False) from None
-        if self._run and self._instance and not self._agreed:
-            _agree_on_root(store, self._run.run_id, self._instance)
-            self._agreed = True
+        if self._run and self._instance:
+            agreement = self._run.run_id, store.root, store.identity()
+            if _agreements.get(self._instance) != agreement:
+                _agree_on_root(store, self._run.run_id, self._instance)
+                _agreements[self._instance] = agreement
         return folder
 
 
