@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +28,12 @@ class DaskProcesses:
     scheduler: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start_scheduler(self) -> None:
+    def start_scheduler(
+        self, host: str = "127.0.0.1", env: Mapping[str, str] | None = None
+    ) -> None:
         file = self.folder / "scheduler.json"
-        self.scheduler = self._start(
-            "dask_scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={file}"
-        )
+        arguments = [f"--host={host}", "--port=0", f"--scheduler-file={file}"]
+        self.scheduler = self._start("dask_scheduler", *arguments, env=env)
         deadline = time.monotonic() + 30
         while not self.address and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -41,8 +42,13 @@ class DaskProcesses:
         assert self.address, "the Dask scheduler did not start"
 
     def start_workers(
-        self, count: int, *options: str, env: Mapping[str, str] | None = None
+        self,
+        count: int,
+        *options: str,
+        env: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> None:
+        """Start workers, by a command that begins with `prefix`; returns when they have joined."""
         before = self._count_workers()
         for _ in range(count):
             self.workers.append(
@@ -53,10 +59,11 @@ class DaskProcesses:
                     f"--local-directory={self.folder}",
                     *options,
                     env=env,
+                    prefix=prefix,
                 )
             )
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(before + count, timeout=30)
+            client.wait_for_workers(before + count, timeout=90)
 
     def run_config(self, **executor_config: Any) -> dict[str, Any]:
         cluster = {"existing": {"address": self.address}}
@@ -73,11 +80,16 @@ class DaskProcesses:
             return len(client.scheduler_info()["workers"])
 
     def _start(
-        self, program: str, *arguments: str, env: Mapping[str, str] | None = None
+        self,
+        program: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
     ) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{program}.log").open("ab")
+        command = [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--no-dashboard"]
         return subprocess.Popen(
-            [sys.executable, "-m", f"distributed.cli.{program}", *arguments, "--no-dashboard"],
+            [*prefix, *command],
             stdout=log,
             stderr=log,
             cwd=self.folder,  # not the folder of the run's process

@@ -58,12 +58,12 @@ def missing(kind: str) -> str | None:
 
 
 @contextmanager
-def moto(folder: Path, port: int = 0) -> Iterator[ObjectStore]:
+def moto(folder: Path, port: int = 0, host: str = HOST) -> Iterator[ObjectStore]:
     """Run moto's server, which keeps everything in memory."""
     folder.mkdir(parents=True, exist_ok=True)
     port = port or free_ports(1)[0]
-    store = ObjectStore(f"http://{HOST}:{port}", "moto", "moto-secret")
-    program = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+    store = ObjectStore(f"http://{host}:{port}", "moto", "moto-secret")
+    program = [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
     with started(program, _without_settings(os.environ), folder / "moto.log") as process:
         _wait_until_it_answers(store, [process], folder)
         yield store

@@ -1,0 +1,71 @@
+"""Hosts within one machine: network namespaces, joined by a bridge."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Host:
+    """A place for processes, with an address and a loopback of its own."""
+
+    name: str
+    address: str
+
+    def prefix(self, hidden: Path) -> list[str]:
+        """How a command begins that is to run there, where this folder is another, empty one."""
+        script = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
+        return ["ip", "netns", "exec", self.name, "sh", "-c", script, str(hidden)]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Hosts, and the address by which they reach this process's."""
+
+    address: str
+    hosts: list[Host]
+
+
+@contextmanager
+def network(count: int) -> Iterator[Network]:
+    """Create hosts for the block. Skips the test where that is not allowed."""
+    number = os.getpid() % 250
+    subnet, bridge = f"10.213.{number}", f"imgbr{number}"
+    with ExitStack() as stack:
+        _create(["link", "add", bridge, "type", "bridge"], ["link", "del", bridge], stack)
+        _ip("addr", "add", f"{subnet}.1/24", "dev", bridge)
+        _ip("link", "set", bridge, "up")
+        hosts = [
+            Host(f"imghost{number}-{index}", f"{subnet}.{index + 2}") for index in range(count)
+        ]
+        for index, host in enumerate(hosts):
+            _create(["netns", "add", host.name], ["netns", "del", host.name], stack)
+            cable = f"imgveth{number}-{index}"
+            _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", host.name)
+            _ip("link", "set", cable, "master", bridge, "up")
+            _ip("-n", host.name, "addr", "add", f"{host.address}/24", "dev", "eth0")
+            for device in ("eth0", "lo"):
+                _ip("-n", host.name, "link", "set", device, "up")
+        yield Network(f"{subnet}.1", hosts)
+
+
+def _create(create: list[str], delete: list[str], stack: ExitStack) -> None:
+    if shutil.which("ip") is None:
+        pytest.skip("needs the program ip: apt-get install iproute2")
+    try:
+        _ip(*create)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"may not create network namespaces: {error.stderr.strip()}")
+    stack.callback(_ip, *delete)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
