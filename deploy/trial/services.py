@@ -43,7 +43,7 @@ class Service:
 def stages(settings: Mapping[str, str]) -> list[list[Service]]:
     """Return the services; those of a stage need the stages before it."""
     scheduler, store = settings["DASK_SCHEDULER_ADDRESS"], settings["AWS_ENDPOINT_URL"]
-    code = f"{settings['IMAGETL_CODE_HOST']}:{settings['IMAGETL_CODE_PORT']}"
+    code = f"grpc://{settings['IMAGETL_CODE_HOST']}:{settings['IMAGETL_CODE_PORT']}"
     ui = f"http://{HOST}:{settings['IMAGETL_UI_PORT']}"
 
     def serve(name: str, is_ready: Callable[[float], bool], address: str = "") -> Service:
@@ -52,10 +52,10 @@ def stages(settings: Mapping[str, str]) -> list[list[Service]]:
         return Service(name, [str(DEPLOY / "serve"), name.split("-")[0]], env, is_ready, address)
 
     stages = [
-        [serve("scheduler", partial(_listens, scheduler), scheduler)],
+        [serve("scheduler", lambda started_at: answers(scheduler), scheduler)],
         [
             *(serve(name, partial(_has_workers, scheduler)) for name in WORKERS),
-            serve("code", partial(_listens, f"//{code}"), code),
+            serve("code", lambda started_at: answers(code), code),
         ],
         [
             serve("webserver", lambda started_at: is_loaded(ui), ui),
@@ -66,11 +66,12 @@ def stages(settings: Mapping[str, str]) -> list[list[Service]]:
         port = str(urlsplit(store).port)
         command = [sys.executable, "-m", "moto.server", "--host", HOST, "--port", port]
         # moto would take its clients' variables for its own.
-        stages[0].append(Service("store", command, {}, partial(_listens, store), store))
+        stages[0].append(Service("store", command, {}, lambda started_at: answers(store), store))
     return stages
 
 
-def _listens(address: str, started_at: float) -> bool:
+def answers(address: str) -> bool:
+    """Return whether something listens at this address."""
     url = urlsplit(address)
     with suppress(OSError), socket.create_connection((url.hostname, url.port or 80), 1):
         return True

@@ -50,6 +50,7 @@ def new_settings() -> dict[str, str]:
         **store,
         "IMAGETL_UI_HOST": HOST,
         "IMAGETL_CODE_HOST": HOST,
+        "DASK_WORKER_HOST": HOST,
         "DASK_WORKERS": "1",  # in each of two folders
         "TRIAL_OWNS": " ".join(owns),
     }

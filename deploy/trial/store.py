@@ -31,8 +31,9 @@ def prepare(settings: Mapping[str, str]) -> None:
         for bucket in {settings["IMAGETL_LOGS_BUCKET"], *(urlsplit(url).netloc for url in urls)}:
             if not store.exists(bucket):
                 store.mkdir(bucket)
-        if upstream.startswith("s3://"):
-            with store.open(f"{upstream}/{SAMPLE}", "wb") as file:
+        sample = f"{upstream}/{SAMPLE}"
+        if upstream.startswith("s3://") and not store.exists(sample):
+            with store.open(sample, "wb") as file:
                 write_sample(file, 27)
     except Exception as error:
         raise TrialError(f"the object store at {endpoint} cannot be used: {error}") from error

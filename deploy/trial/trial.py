@@ -13,7 +13,7 @@ from pathlib import Path
 from deploy.trial import database, settings, store
 from deploy.trial.errors import TrialError
 from deploy.trial.processes import Background, stop
-from deploy.trial.services import Service, stages
+from deploy.trial.services import Service, answers, stages
 
 READY_SECONDS = 180
 POLL_SECONDS = 0.3
@@ -43,11 +43,16 @@ class Trial:
             started = [s for s in stage if anew or not self._background(s).process()]
             stop(*map(self._background, started))  # what parts that have died have left
             for service in started:
+                if service.address and answers(service.address):
+                    raise TrialError(
+                        f"something else listens at {service.address}, where {service.name} is to "
+                        "be; give its variable another value (see deploy/env.example)"
+                    )
                 self._background(service).start(service.command, {**os.environ, **service.settings})
             for service in stage:
                 self._wait_until_ready(service)
             anew = anew or bool(started)
-            if number == 0 and started:
+            if number == 0:
                 store.prepare(values)
         return values
 

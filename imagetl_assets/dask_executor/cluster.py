@@ -102,10 +102,14 @@ def _connect(address: str, patience: float, security: Any = None) -> Iterator[Cl
             f"No Dask scheduler answers at {address}: {error}. Start one there (`dask scheduler`) "
             "or correct the address in the executor's config. If it uses TLS, its address begins "
             "with tls:// and this process needs a certificate of the same authority."
+<<<<<<< ours
         ) from error
     # Or a batch waits up to 10 ms after what was told to the scheduler before it.
     comm: Any = client.scheduler_comm
     comm.interval = SEND_SECONDS
+=======
+        ) from None
+>>>>>>> theirs
     try:
         yield client
     finally:
@@ -139,7 +143,7 @@ def _start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -
     except ImportError as error:
         raise DaskClusterError(
             f"A cluster of kind {kind!r} needs the package {package}: {error}. Install {package}."
-        ) from error
+        ) from None
     if kind == "local":
         return _start_local(cluster_class, options, warm_up)
     # The names of what Kubernetes has are like those of hosts.
