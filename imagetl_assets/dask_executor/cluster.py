@@ -102,14 +102,10 @@ def _connect(address: str, patience: float, security: Any = None) -> Iterator[Cl
             f"No Dask scheduler answers at {address}: {error}. Start one there (`dask scheduler`) "
             "or correct the address in the executor's config. If it uses TLS, its address begins "
             "with tls:// and this process needs a certificate of the same authority."
-<<<<<<< ours
-        ) from error
+        ) from None
     # Or a batch waits up to 10 ms after what was told to the scheduler before it.
     comm: Any = client.scheduler_comm
     comm.interval = SEND_SECONDS
-=======
-        ) from None
->>>>>>> theirs
     try:
         yield client
     finally:
