@@ -24,10 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import yaml
 from dagster import (
     DagsterEventType,
-    DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
     RunsFilter,
@@ -37,9 +35,10 @@ from distributed import Client
 
 from imagetl_assets_tests.dask_executor.histories import steps_that
 from imagetl_assets_tests.dask_executor.postgres import Postgres, postgres
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses, dask_processes
+from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from imagetl_assets_tests.faults.deployment import Deployment, deployment
 from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.processes import Cluster, Shell, started
+from imagetl_assets_tests.pipeline.processes import Shell, started
 
 SAMPLE_SECONDS = 10
 FRAMES = 8
@@ -85,12 +84,10 @@ def soak(folder: Path, options: Options) -> Report:
     report = Report(options)
     with ExitStack() as stack:
         database = stack.enter_context(postgres())
-        dask, shell = stack.enter_context(_dask_and_shell(folder, options.workers))
-        _write_settings(shell.home, database, options)
-        instance = stack.enter_context(DagsterInstance.from_config(str(shell.home)))
-        instance.get_runs_count()  # makes the tables
-        daemon = stack.enter_context(_daemon(shell))
-        soaking = _Soak(options, report, instance, dask, shell, Memory(daemon, dask, database))
+        settings = _settings(database, options)
+        deployed = stack.enter_context(deployment(folder, settings, workers=options.workers))
+        daemon = stack.enter_context(_daemon(deployed.shell))
+        soaking = _Soak(options, report, deployed, Memory(daemon, deployed.dask, database))
         soaking.drop_bundles()
         soaking.wait()
         soaking.check()
@@ -103,29 +100,22 @@ def soak(folder: Path, options: Options) -> Report:
     return report
 
 
-@contextmanager
-def _dask_and_shell(folder: Path, workers: int) -> Iterator[tuple[DaskProcesses, Shell]]:
-    home = folder / "home"
-    for path in (home, folder / "upstream", folder / "dask"):
-        path.mkdir()
-    cluster = Cluster("", folder / "upstream", folder / "storage")
-    with dask_processes(folder / "dask", workers, env=cluster.settings) as dask:
-        cluster.address = dask.address
-        yield dask, Shell(home, cluster)
-
-
-def _write_settings(home: Path, database: Postgres, options: Options) -> None:
-    settings = {
+def _settings(database: Postgres, options: Options) -> dict[str, Any]:
+    return {
         "storage": database.storage,
-        "telemetry": {"enabled": False},
         "run_coordinator": {
             "module": "dagster._core.run_coordinator",
             "class": "QueuedRunCoordinator",
-            "config": {"max_concurrent_runs": options.at_a_time, "dequeue_interval_seconds": 1},
+            "config": {
+                "max_concurrent_runs": options.at_a_time,
+                "dequeue_interval_seconds": 1,
+                # On a busy machine, the code server may take longer to start than Dagster waits.
+                "max_user_code_failure_retries": 10,
+                "user_code_failure_retry_delay": 10,
+            },
         },
         "run_monitoring": {"enabled": True, "poll_interval_seconds": 10},
     }
-    (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
 
 
 @contextmanager
@@ -169,16 +159,14 @@ class _Soak:
         self,
         options: Options,
         report: Report,
-        instance: DagsterInstance,
-        dask: DaskProcesses,
-        shell: Shell,
+        deployed: Deployment,
         memory: Memory,
     ) -> None:
         self._options = options
         self._report = report
-        self._instance = instance
-        self._dask = dask
-        self._shell = shell
+        self._instance = deployed.instance
+        self._dask = deployed.dask
+        self._shell = deployed.shell
         self._memory = memory
         self._bundles = {
             f"bundle-{number:03d}.img": bundles.small_bundle(FRAMES, shade=number % 256)
