@@ -26,7 +26,7 @@ from imagetl_assets_tests.deploy.results import client, stored, stored_locally
 from imagetl_assets_tests.pipeline.object_store import create_bucket, free_ports, moto
 from imagetl_assets_tests.pipeline.processes import BIN, wait_for
 
-pytestmark = [pytest.mark.xdist_group("hosts"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 DEPLOY = PROJECT / "deploy"
 EXAMPLE = (DEPLOY / "env.example").read_text()

@@ -22,7 +22,7 @@ from imagetl_assets_tests.deploy.results import client, stored, stored_locally
 from imagetl_assets_tests.pipeline import bundles
 from imagetl_assets_tests.pipeline.processes import BIN
 
-pytestmark = [pytest.mark.xdist_group("trial"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 _SETTINGS = ("AWS_", "DAGSTER_", "DASK_", "IMAGETL_")
 STOP = "python -m deploy.trial stop"

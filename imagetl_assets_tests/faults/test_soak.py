@@ -7,6 +7,7 @@ import pytest
 from imagetl_assets_tests.faults.soak import Options, soak
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_every_bundle_has_its_clip_although_a_worker_is_killed(tmp_path: Path) -> None:
     options = Options(bundles=8, at_a_time=2, kill_every=15, kills=1, minutes=15)

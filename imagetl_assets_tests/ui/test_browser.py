@@ -14,10 +14,7 @@ from imagetl_assets_tests.pipeline import bundles, http_server
 from imagetl_assets_tests.ui.browser import CHROMIUM, Ui, browser
 from imagetl_assets_tests.ui.dev import Dev, running
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
-    pytest.mark.xdist_group("imagetl dev"),  # one for all
-]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
 
 @pytest.fixture(scope="module")
