@@ -40,7 +40,13 @@ def query(ui: str, text: str, **variables: Any) -> Any:
 
 def launch(ui: str, partition: str) -> str:
     """Launch `image_etl` for a partition; return the run's id."""
-    launched = query(ui, _LAUNCH, partition=partition)["launchRun"]
+
+    def answer() -> Any:
+        launched = query(ui, _LAUNCH, partition=partition)["launchRun"]
+        # The UI may have looked for the code location before that was up; it looks again.
+        return launched["__typename"] != "PipelineNotFoundError" and launched
+
+    launched = wait_for(answer, 180)
     assert launched["__typename"] == "LaunchRunSuccess", launched
     return str(launched["run"]["runId"])
 

@@ -15,7 +15,7 @@ from dagster import DagsterEventType, DagsterInstance, DagsterRun
 
 from imagetl_assets_tests.dask_executor.histories import events, steps_that
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
-from imagetl_assets_tests.pipeline.processes import Cluster, Shell, wait_for
+from imagetl_assets_tests.pipeline.processes import REEXECUTE, Cluster, Shell, wait_for
 
 STORING = "frames.store_frames["
 PATIENCE = 240  # seconds, on a machine that is busy with other tests
@@ -36,8 +36,7 @@ class Deployment:
 
     def reexecute_from_failure(self) -> None:
         """Re-execute the latest run from failure."""
-        module = "imagetl_assets_tests.faults.reexecute"
-        process = self._start("python", "-m", module, self.latest_run.run_id)
+        process = self._start("python", REEXECUTE)
         assert process.wait(PATIENCE) == 0
 
     def start_another_cluster(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 BIN = Path(sys.executable).parent
+REEXECUTE = str(Path(__file__).with_name("reexecute.py"))
 
 
 @contextmanager

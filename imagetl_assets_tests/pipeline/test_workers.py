@@ -19,7 +19,7 @@ from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 from imagetl_assets_tests.pipeline import bundles, s3_proxy
 from imagetl_assets_tests.pipeline.conftest import Pipeline
 from imagetl_assets_tests.pipeline.object_store import ObjectStore, new_bucket, reached
-from imagetl_assets_tests.pipeline.processes import BIN
+from imagetl_assets_tests.pipeline.processes import BIN, REEXECUTE
 from imagetl_assets_tests.pipeline.s3_proxy import S3Proxy
 
 
@@ -36,7 +36,7 @@ class Workers:
 
     def reexecute(self) -> subprocess.CompletedProcess[str]:
         """Re-execute the last run from failure."""
-        return self._start(sys.executable, "-m", "imagetl_assets_tests.pipeline.reexecute")
+        return self._start(sys.executable, REEXECUTE)
 
     @property
     def upstream(self) -> Store:
