@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from imagetl_assets.dask_executor.lookups import sqlite_engine
 from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from dagster._core.events.log import EventLogEntry
     from dagster._core.storage.event_log.base import AssetRecord
     from distributed import Worker
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
 
 FLUSH_SECONDS = 0.25  # an event is on its way at most this long after it happened
 WRITTEN_SECONDS = 30.0  # a step that reads what it has told waits at most so long for it
@@ -168,7 +167,6 @@ class EventWriter:
 
         self._instance = instance
         self._run_id = run_id
-        self._engine = _sqlite_engine(instance, run_id)
         # For these, an event log keeps more than a row in its table.
         self._special = {
             event_type.value
@@ -193,12 +191,11 @@ class EventWriter:
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
-        if self._engine is not None:
-            with self._engine.begin() as connection:
-                yield connection
-            return
         storage: Any = self._instance.event_log_storage
         with storage.run_connection(self._run_id) as connection:
+            if connection.in_transaction():  # as on SQLite
+                yield connection
+                return
             # Other than this, the connections of dagster-postgres commit each statement.
             connection = connection.execution_options(isolation_level="READ COMMITTED")
             with connection.begin():
@@ -223,18 +220,6 @@ class EventWriter:
         for subscriber in self._instance._subscribers[self._run_id]:
             for row in rows:
                 subscriber(_entry_from_json(row["event"]))
-
-
-def _sqlite_engine(instance: DagsterInstance, run_id: str) -> Engine | None:
-    """The engine of the run's SQLite file, if there is one."""
-    from dagster._core.storage.event_log import SqliteEventLogStorage
-
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqliteEventLogStorage):
-        return None
-    with storage.run_connection(run_id):
-        pass  # makes the file's tables if there are none
-    return sqlite_engine(storage.conn_string_for_shard(run_id))
 
 
 def _entry_of(event: ForwardedEvent) -> EventLogEntry:
