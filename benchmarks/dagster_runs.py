@@ -60,8 +60,9 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
 
         def execute(job: ReconstructableJob, tags: Mapping[str, str], **ops: Any) -> None:
             run_config = {**config, "ops": ops}
-            with execute_job(job, instance, run_config=run_config, tags=tags) as result:
-                assert result.success
+            # Not opened, which would start the resources once more, for outputs to be read.
+            result = execute_job(job, instance, run_config=run_config, tags=tags)
+            assert result.success
 
         def run(what: str) -> None:
             if what.isdecimal():

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from dagster import AssetKey, DagsterInstance
     from dagster._core.events.log import EventLogEntry
     from dagster._core.storage.event_log.base import AssetRecord
@@ -57,7 +59,18 @@ class EventSender:
 
         What a step did is safe from the death of its worker once this has returned.
         """
-        self._post(kind, **fields).result()
+        self.post(kind, **fields).result()
+
+    def post(self, kind: MessageKind = "events", **fields: Any) -> Future[None]:
+        """Send as `send` does, without waiting; the result is there when the scheduler has it."""
+        with self._lock:
+            events, self._events = self._events, []
+            message = Message(
+                kind, self._batch, self.execution, self._worker.address, events, **fields
+            )
+            return asyncio.run_coroutine_threadsafe(
+                self._publish(message), self._worker.loop.asyncio_loop
+            )
 
     def drop_events(self) -> None:
         """Forget the events that were not sent yet."""
@@ -67,17 +80,7 @@ class EventSender:
     def _flush_now(self) -> None:
         self._flush_is_due = False
         if self._events:
-            self._post("events")
-
-    def _post(self, kind: MessageKind, **fields: Any) -> Any:
-        with self._lock:
-            events, self._events = self._events, []
-            message = Message(
-                kind, self._batch, self.execution, self._worker.address, events, **fields
-            )
-            return asyncio.run_coroutine_threadsafe(
-                self._publish(message), self._worker.loop.asyncio_loop
-            )
+            self.post()
 
     async def _publish(self, message: Message) -> None:
         async with self._one_at_a_time:

@@ -49,9 +49,9 @@ from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, ExecutorConfig
 from imagetl_assets.dask_executor.database import be_patient
 from imagetl_assets.dask_executor.events import EventWriter
 from imagetl_assets.dask_executor.loading import code_version
-from imagetl_assets.dask_executor.lookups import keep_sqlite_connections
 from imagetl_assets.dask_executor.messages import Batch, Message, RunSpec
 from imagetl_assets.dask_executor.reexecution import with_steps_never_started
+from imagetl_assets.dask_executor.sqlite import make_sqlite_fast
 
 if TYPE_CHECKING:
     from dagster import InitExecutorContext
@@ -113,7 +113,7 @@ class DaskExecutor(Executor):
             DagsterExecutionInterruptedError: the run was asked to stop.
         """
         config = self._config
-        keep_sqlite_connections()
+        make_sqlite_fast()
         be_patient(plan_context.instance)
         execution_plan = with_steps_never_started(plan_context, execution_plan)
         with ExitStack() as stack:

@@ -20,7 +20,12 @@ from dagster._serdes import serialize_value
 
 from imagetl_assets.dask_executor.database import be_patient
 from imagetl_assets.dask_executor.events import EventForwarder
-from imagetl_assets.dask_executor.lookups import keep_sqlite_connections, remember_partitions
+from imagetl_assets.dask_executor.lookups import (
+    remember_partitions,
+    remember_resource_types,
+    remember_run_configs,
+)
+from imagetl_assets.dask_executor.sqlite import make_sqlite_fast
 
 if TYPE_CHECKING:
     from dagster._core.code_pointer import CodePointer
@@ -102,7 +107,9 @@ def load_instance(ref: InstanceRef) -> LoadedInstance:
     """The instance of this reference, opened once per process."""
 
     def load() -> LoadedInstance:
-        keep_sqlite_connections()
+        make_sqlite_fast()
+        remember_resource_types()
+        remember_run_configs()
         instance = DagsterInstance.from_ref(ref)
         be_patient(instance)
         remember_partitions(instance)

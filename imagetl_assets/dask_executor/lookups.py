@@ -7,59 +7,18 @@ it has asked as well. Nothing is assumed that another process could make wrong f
 from __future__ import annotations
 
 import time
+from collections import OrderedDict, namedtuple
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
-    from sqlalchemy import Engine
+    from dagster import DagsterInstance, JobDefinition
+    from dagster._core.system_config.objects import ResolvedRunConfig
 
 KEPT_SECONDS = 1
 MAX_PARTITIONS = 1000
-
-
-def keep_sqlite_connections() -> None:
-    """Have Dagster's SQLite storages keep a connection per file for `KEPT_SECONDS`.
-
-    They make an engine for each statement, compile the statement, open the file, and close it,
-    upon which SQLite folds its write-ahead log into the file.
-    """
-    # Both call the `create_engine` that they have imported.
-    from dagster._core.storage.event_log.sqlite import sqlite_event_log
-    from dagster._core.storage.runs.sqlite import sqlite_run_storage
-
-    for module in (sqlite_event_log, sqlite_run_storage):
-        module.create_engine = _engine_instead  # type: ignore[attr-defined]
-
-
-def _engine_instead(url: str, **options: Any) -> Engine:
-    return sqlite_engine(url)
-
-
-@lru_cache(maxsize=8)  # there is a file for each run
-def sqlite_engine(url: str) -> Engine:
-    """An engine for one of Dagster's SQLite files."""
-    from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-    from sqlalchemy import create_engine, event
-
-    engine = create_engine(
-        url,
-        # A file may be deleted, and come back as another one.
-        pool_recycle=KEPT_SECONDS,
-        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
-    )
-    event.listen(engine, "connect", _need_not_sync)
-    engine.dispose = _keep  # type: ignore[method-assign]  # Dagster calls it after each use
-    return engine
-
-
-def _need_not_sync(connection: Any, record: object) -> None:
-    # With a write-ahead log, no crash of a program loses anything, and no loss of power harms it.
-    connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _keep(close: bool = True) -> None:
-    """Do nothing."""
+MAX_RUN_CONFIGS = 8
 
 
 def remember_partitions(instance: DagsterInstance) -> None:
@@ -87,3 +46,44 @@ def remember_partitions(instance: DagsterInstance) -> None:
 
     instance.has_dynamic_partition = has_dynamic_partition  # type: ignore[method-assign]
     instance.delete_dynamic_partition = delete_dynamic_partition  # type: ignore[method-assign]
+
+
+def remember_run_configs() -> None:
+    """Have this process validate and resolve a run's config once, not twice for each batch."""
+    from dagster._core.system_config.objects import ResolvedRunConfig
+
+    build = ResolvedRunConfig.build
+    if build.__module__ == __name__:
+        return
+    # By identity: an equal config of another run may hold environment variables that have changed.
+    resolved: OrderedDict[tuple[int, int], tuple[Any, Any, ResolvedRunConfig]] = OrderedDict()
+
+    def remembering_build(
+        job_def: JobDefinition, run_config: Mapping[str, object] | None = None
+    ) -> ResolvedRunConfig:
+        key = (id(job_def), id(run_config))
+        if key not in resolved:
+            # With what the key is of, so that nothing else gets the same.
+            resolved[key] = (job_def, run_config, build(job_def, run_config))
+            while len(resolved) > MAX_RUN_CONFIGS:
+                resolved.popitem(last=False)
+        return resolved[key][-1]
+
+    ResolvedRunConfig.build = staticmethod(remembering_build)  # type: ignore[method-assign]
+
+
+def remember_resource_types() -> None:
+    """Have this process make the type of a step's resources once, not six times for each step."""
+    from dagster._core.definitions import scoped_resources_builder
+
+    replaced: Any = scoped_resources_builder
+    replaced.namedtuple = _kept_namedtuple
+
+
+def _kept_namedtuple(name: str, fields: Iterable[str]) -> Any:
+    return _namedtuple(name, tuple(fields))
+
+
+@lru_cache(maxsize=256)
+def _namedtuple(name: str, fields: tuple[str, ...]) -> Any:
+    return namedtuple(name, fields)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any
@@ -18,7 +19,7 @@ from dagster import DagsterError, DagsterEvent
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData
 from dagster._core.execution.api import ExecuteRunWithPlanIterable, create_execution_plan
-from dagster._core.execution.context.system import PlanExecutionContext
+from dagster._core.execution.context.system import PlanExecutionContext, StepExecutionContext
 from dagster._core.execution.context_creation_job import PlanExecutionContextManager
 
 # The two functions that Dagster's own executors run a step and its hooks with.
@@ -238,15 +239,15 @@ class _BatchRun:
         with captured_output(job_context) as capture_event:
             yield capture_event(list(self.not_started))
             yield self._worker_event(job_context)
-            self._sender.send("begun")
+            told = self._sender.post("begun")
             for number, step in enumerate(steps):
                 if number and time.monotonic() > deadline:
                     break
                 del self.not_started[0]
-                yield from _run_step(job_context, step, self._known_state)
+                yield from _run_step(job_context, step, self._known_state, told)
                 os.chdir(directory)  # a step may have gone elsewhere
                 if number + 1 < len(steps):
-                    self._sender.send()
+                    told = self._sender.post()
             if self.not_started:
                 # The UI looks for a step's output where the first event says, unless corrected.
                 yield capture_event([step.key for step in steps[: -len(self.not_started)]])
@@ -269,11 +270,23 @@ class _BatchRun:
 
 
 def _run_step(
-    job_context: PlanExecutionContext, step: ExecutionStep, known_state: KnownExecutionState
+    job_context: PlanExecutionContext,
+    step: ExecutionStep,
+    known_state: KnownExecutionState,
+    told: Future[None],
 ) -> Iterator[DagsterEvent]:
+    """Run a step; none of its own code before what was `told` of the others is safe."""
     step_context = job_context.for_step(step, known_state)
-    events = []
+    # The first event says that the step starts, the next one that it has an input, if it has any.
+    before_code = int(any(not _is_nothing(step_context, one.name) for one in step.step_inputs))
+    events: list[DagsterEvent] = []
     for event in dagster_event_sequence_for_step(step_context):
+        if len(events) == before_code:
+            told.result()
         events.append(event)
         yield event
     yield from _trigger_hook(step_context, events)
+
+
+def _is_nothing(step_context: StepExecutionContext, name: str) -> bool:
+    return step_context.op_def.input_def_named(name).dagster_type.is_nothing

@@ -30,7 +30,7 @@ def preview(
     *,
     duration_ms: float = 100,
     max_bytes: int = 150_000,
-    max_frames: int = 16,
+    max_frames: int = 12,
 ) -> bytes:
     """Return a GIF of at most `max_bytes` that shows what the clip of these frames shows.
 

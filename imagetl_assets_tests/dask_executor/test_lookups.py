@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import time
+from collections import namedtuple
 from pathlib import Path
 
-from dagster import DagsterInstance, DynamicPartitionsDefinition
+import pytest
+from dagster import (
+    DagsterInstance,
+    DynamicPartitionsDefinition,
+    StringSource,
+    job,
+    op,
+)
+from dagster._core.definitions import scoped_resources_builder
+from dagster._core.definitions.scoped_resources_builder import ScopedResourcesBuilder
+from dagster._core.system_config.objects import ResolvedRunConfig
 
 from imagetl_assets.dask_executor import lookups
 
@@ -16,27 +26,6 @@ FILES = DynamicPartitionsDefinition(name="files")
 def _instance(folder: Path) -> DagsterInstance:
     folder.mkdir(exist_ok=True)
     return DagsterInstance.local_temp(str(folder), overrides={"telemetry": {"enabled": False}})
-
-
-def test_dagster_uses_the_kept_connections(tmp_path: Path) -> None:
-    lookups.keep_sqlite_connections()
-    with _instance(tmp_path) as instance:
-        before = lookups.sqlite_engine.cache_info().hits
-        instance.get_runs()
-        instance.has_dynamic_partition("files", "a")
-        assert lookups.sqlite_engine.cache_info().hits > before + 1
-
-
-def test_a_folder_that_was_deleted_and_made_anew_is_noticed(tmp_path: Path) -> None:
-    lookups.keep_sqlite_connections()
-    home = tmp_path / "home"
-    with _instance(home) as instance:
-        instance.add_dynamic_partitions("files", ["a"])
-        assert instance.has_dynamic_partition("files", "a")
-    shutil.rmtree(home)
-    time.sleep(lookups.KEPT_SECONDS + 0.1)
-    with _instance(home) as instance:
-        assert not instance.has_dynamic_partition("files", "a")
 
 
 def test_a_partition_that_another_process_deletes_is_noticed(tmp_path: Path) -> None:
@@ -70,3 +59,50 @@ def test_dagster_asks_the_instance_for_partitions(tmp_path: Path) -> None:
         instance.has_dynamic_partition = has_dynamic_partition  # type: ignore[method-assign]
         assert FILES.has_partition_key("a", dynamic_partitions_store=instance)
         assert asked == ["a"]
+
+
+@op(config_schema={"word": StringSource})
+def say() -> None: ...
+
+
+@job
+def saying() -> None:
+    say()
+
+
+def test_a_runs_config_is_resolved_once_and_another_runs_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ResolvedRunConfig, "build", staticmethod(ResolvedRunConfig.build))
+    lookups.remember_run_configs()
+    config = {"ops": {"say": {"config": {"word": {"env": "A_WORD"}}}}}
+    monkeypatch.setenv("A_WORD", "one")
+    first = ResolvedRunConfig.build(saying, config)
+    monkeypatch.setenv("A_WORD", "two")
+    assert ResolvedRunConfig.build(saying, config) is first
+    assert first.ops["say"].config == {"word": "one"}
+    other = ResolvedRunConfig.build(saying, dict(config))
+    assert other.ops["say"].config == {"word": "two"}
+
+
+def test_few_configs_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ResolvedRunConfig, "build", staticmethod(ResolvedRunConfig.build))
+    lookups.remember_run_configs()
+    config = {"ops": {"say": {"config": {"word": "one"}}}}
+    first = ResolvedRunConfig.build(saying, config)
+    for _ in range(lookups.MAX_RUN_CONFIGS):
+        ResolvedRunConfig.build(saying, dict(config))
+    assert ResolvedRunConfig.build(saying, config) is not first
+
+
+def test_resources_of_the_same_names_have_the_same_base_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scoped_resources_builder, "namedtuple", namedtuple)
+    lookups.remember_resource_types()
+    one, two = (
+        ScopedResourcesBuilder({"a": value, "b": 0}).build({"a"}) for value in ("one", "two")
+    )
+    assert type(one).__bases__[0] is type(two).__bases__[0]
+    assert (one.a, two.a) == ("one", "two")
+    assert two.original_resource_dict == {"a": "two"}

@@ -46,7 +46,7 @@ def test_clip_is_pixel_identical(frames: list[bytes]) -> None:
 def test_preview_is_small(frames: list[bytes]) -> None:
     small = preview(frames, len(frames))
     assert 100_000 < len(small) <= 150_000
-    assert len(decode_all(small)) == 16
+    assert len(decode_all(small)) == 12
 
 
 @pytest.mark.parametrize("block_size", [1000, 200_000])

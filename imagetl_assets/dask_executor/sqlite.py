@@ -1,0 +1,101 @@
+"""Dagster's SQLite storages, without doing anew for each statement what can be kept.
+
+A run writes a file of its own, some hundred times. Dagster makes an engine for each statement, and
+reads its hundred migration scripts twice for each new file and once for each file newly opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import Dialect, Engine
+
+KEPT_SECONDS = 1
+
+
+def make_sqlite_fast() -> None:
+    """Have this process's SQLite storages keep connections and migration scripts.
+
+    A connection is kept for `KEPT_SECONDS` per file. Without that, SQLite also folds its
+    write-ahead log into the file after each statement, as it does when a file is closed.
+    """
+    from dagster._core.storage import sql
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+    # Both call the `create_engine` that they have imported; `sql` calls the other two.
+    for module in (sqlite_event_log, sqlite_run_storage):
+        module.create_engine = _engine_instead  # type: ignore[attr-defined]
+    replaced: Any = sql
+    replaced.ScriptDirectory = _KeptScripts
+    replaced.stamp = _stamp
+
+
+def _engine_instead(url: str, **options: Any) -> Engine:
+    return sqlite_engine(url)
+
+
+@lru_cache(maxsize=8)  # there is a file for each run
+def sqlite_engine(url: str) -> Engine:
+    """An engine for one of Dagster's SQLite files."""
+    from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+    from sqlalchemy import create_engine, event
+
+    dialect, statements = _compiler()
+    engine = create_engine(
+        url,
+        execution_options={"compiled_cache": statements},
+        # A file may be deleted, and come back as another one.
+        pool_recycle=KEPT_SECONDS,
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+    )
+    engine.dialect = dialect
+    event.listen(engine, "connect", _set_up)
+    engine.dispose = _keep  # type: ignore[method-assign]  # Dagster calls it after each use
+    return engine
+
+
+@lru_cache(maxsize=1)
+def _compiler() -> tuple[Dialect, MutableMapping[Any, Any]]:
+    """What compiles statements, and those compiled: for all files, as there are new ones always."""
+    from sqlalchemy import create_engine
+    from sqlalchemy.util import LRUCache
+
+    memory = create_engine("sqlite://")
+    with memory.connect():  # which completes the dialect
+        return memory.dialect, LRUCache(500)
+
+
+def _set_up(connection: Any, record: object) -> None:
+    # With a write-ahead log, no crash of a program loses anything, and no loss of power harms it.
+    # Dagster asks for the log as well, but only once it has made the tables of a new file.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _keep(close: bool = True) -> None:
+    """Do nothing."""
+
+
+class _KeptScripts:
+    """Stands in for alembic's class of this name, in the one place where Dagster uses it."""
+
+    @staticmethod
+    @lru_cache(maxsize=3)  # Dagster has one config for each kind of storage, which it keeps
+    def from_config(config: Config) -> ScriptDirectory:
+        from alembic.script import ScriptDirectory
+
+        return ScriptDirectory.from_config(config)
+
+
+def _stamp(config: Config, revision: str) -> None:
+    """Note in a database which revision it has: as `alembic.command.stamp`, with kept scripts."""
+    from alembic.runtime.migration import MigrationContext
+
+    context = MigrationContext.configure(config.attributes["connection"])
+    context.stamp(_KeptScripts.from_config(config), revision)

@@ -1,0 +1,115 @@
+"""What Dagster's SQLite storages keep, and that their files are what they would be without."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from dagster import DagsterInstance, DagsterRun, EventLogEntry
+
+from imagetl_assets.dask_executor import sqlite
+
+PLAIN_RUN = """
+import sys
+from dagster import DagsterInstance
+with DagsterInstance.local_temp(sys.argv[1]) as instance:
+    with instance.event_log_storage.run_connection("plain"):
+        pass
+"""
+
+
+def _instance(folder: Path) -> DagsterInstance:
+    folder.mkdir(exist_ok=True)
+    return DagsterInstance.local_temp(str(folder), overrides={"telemetry": {"enabled": False}})
+
+
+def _open_run(instance: DagsterInstance, run_id: str) -> Path:
+    storage = instance.event_log_storage
+    with storage.run_connection(run_id):  # type: ignore[attr-defined]
+        pass
+    return Path(storage.path_for_shard(run_id))  # type: ignore[attr-defined]
+
+
+def _content(path: Path) -> tuple[list[str], list[tuple[str]], str]:
+    """Return the schema, the revision and the journal's mode of a database."""
+    with sqlite3.connect(path) as connection:
+        schema = sorted(str(row[0]) for row in connection.execute("SELECT sql FROM sqlite_master"))
+        revision = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        return schema, revision, connection.execute("PRAGMA journal_mode").fetchone()[0]
+
+
+def test_dagster_uses_the_kept_connections(tmp_path: Path) -> None:
+    sqlite.make_sqlite_fast()
+    with _instance(tmp_path) as instance:
+        before = sqlite.sqlite_engine.cache_info().hits
+        instance.get_runs()
+        instance.has_dynamic_partition("files", "a")
+        assert sqlite.sqlite_engine.cache_info().hits > before + 1
+
+
+def test_a_folder_that_was_deleted_and_made_anew_is_noticed(tmp_path: Path) -> None:
+    sqlite.make_sqlite_fast()
+    home = tmp_path / "home"
+    with _instance(home) as instance:
+        instance.add_dynamic_partitions("files", ["a"])
+        assert instance.has_dynamic_partition("files", "a")
+    shutil.rmtree(home)
+    time.sleep(sqlite.KEPT_SECONDS + 0.1)
+    with _instance(home) as instance:
+        assert not instance.has_dynamic_partition("files", "a")
+
+
+def test_a_runs_file_is_what_dagster_alone_would_have_made(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", PLAIN_RUN, str(tmp_path)], check=True)
+    sqlite.make_sqlite_fast()
+    with _instance(tmp_path) as instance:
+        ours = _open_run(instance, "ours")
+        assert _content(ours) == _content(ours.with_name("plain.db"))
+
+
+def test_the_migration_scripts_are_read_once(tmp_path: Path) -> None:
+    sqlite.make_sqlite_fast()
+    with _instance(tmp_path) as instance:
+        _open_run(instance, "first")
+        read = sqlite._KeptScripts.from_config.cache_info()
+        for name in ("second", "third"):
+            _open_run(instance, name)
+        after = sqlite._KeptScripts.from_config.cache_info()
+    assert after.misses == read.misses
+    assert after.hits > read.hits
+
+
+def test_statements_compiled_for_one_file_serve_the_next(tmp_path: Path) -> None:
+    sqlite.make_sqlite_fast()
+    with _instance(tmp_path) as instance:
+
+        def write_event(name: str) -> None:
+            run = DagsterRun(job_name="a_job", run_id=name)
+            instance.add_run(run)
+            instance.report_engine_event("hello", run)
+
+        write_event("first")
+        statements = sqlite._compiler()[1]
+        compiled = set(statements)
+        write_event("second")
+        new = {str(statements[key]) for key in set(statements) - compiled}
+        # Alembic writes its revision into the statement.
+        assert not [one for one in new if "alembic_version" not in one]
+        messages = [_message(entry) for entry in instance.all_logs("second")]
+    assert messages == ["hello"]
+
+
+def _message(entry: EventLogEntry) -> str:
+    assert entry.dagster_event is not None
+    return str(entry.dagster_event.message)
+
+
+def test_alembic_itself_is_left_alone() -> None:
+    sqlite.make_sqlite_fast()
+    assert "from_config" in vars(ScriptDirectory)
+    assert not hasattr(ScriptDirectory.from_config, "cache_info")
