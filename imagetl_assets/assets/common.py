@@ -61,16 +61,22 @@ def _brings_up_to_date() -> AutomationCondition[Any]:
     As `AutomationCondition.eager`, but what counts is that the data version of a dependency has
     changed, not that it was materialized: a download that was skipped brings nothing about. A
     failed attempt is not repeated until there is something new.
+
+    A change has to be there for two evaluations. In the first, a run of the file may be halfway: an
+    asset that it has just materialized is not in progress any more, but its update is only looked
+    at in the next one.
     """
-    changed = AutomationCondition.data_version_changed() | AutomationCondition.will_be_requested()
     handled = (
         AutomationCondition.newly_requested()
         | AutomationCondition.newly_updated()
         | AutomationCondition.execution_failed().newly_true()
         | AutomationCondition.initial_evaluation()
     )
+    changed = AutomationCondition.any_deps_match(AutomationCondition.data_version_changed())
+    due = changed.since(handled)
+    requested_above = AutomationCondition.any_deps_match(AutomationCondition.will_be_requested())
     return (
-        AutomationCondition.any_deps_match(changed).since(handled)
+        ((due & ~due.newly_true()) | requested_above)
         & ~AutomationCondition.any_deps_missing()
         & ~AutomationCondition.any_deps_in_progress()
         & ~AutomationCondition.in_progress()

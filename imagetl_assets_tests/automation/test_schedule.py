@@ -115,8 +115,23 @@ def test_a_changed_file_brings_the_rest_up_to_date(pipeline: Pipeline, server: H
     server.answers["/a.img"] = file(bundles.small_bundle(5))
     assert automation.download("a.img")
     assert automation.download("b.img")
+    assert automation.requested() == {}  # the download may be the first step of a run that goes on
     assert automation.requested() == {FRAMES: {"a.img"}, FILES: {"a.img"}, CLIP: {"a.img"}}
     assert pipeline.run("a.img").success
+    assert automation.requested() == {}
+
+
+def test_a_run_that_is_seen_halfway_leaves_nothing_to_do(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    server.add_file("/a.img", bundles.small_bundle())
+    assert pipeline.run("a.img").success
+    automation = Automation(pipeline)
+    server.answers["/a.img"] = file(bundles.small_bundle(5))
+    assert automation.download("a.img")
+    assert automation.requested() == {}
+    assert pipeline.run("a.img").success
+    assert automation.requested() == {}
     assert automation.requested() == {}
 
 
@@ -138,6 +153,7 @@ def test_what_failed_is_not_repeated_until_there_is_something_new(
     assert automation.requested() == {}
     server.answers["/a.img"] = file(bundles.small_bundle(5))
     assert automation.download("a.img")
+    assert automation.requested() == {}
     assert FRAMES in automation.requested()
 
 
