@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import shlex
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +33,12 @@ CLUSTER_CLASSES: Mapping[str, tuple[str, str, str]] = {
     "slurm": ("dask_jobqueue", "SLURMCluster", "dask-jobqueue"),
     "oar": ("dask_jobqueue", "OARCluster", "dask-jobqueue"),
 }
+
+YARN = (
+    "The latest dask-yarn, 0.9, does not work with the distributed of today. Start a Dask "
+    "scheduler and workers in YARN by other means and use them as a cluster that runs already: "
+    "{existing: {address: ...}}."
+)
 
 CONNECT_SECONDS = 30.0
 PING_SECONDS = 5.0
@@ -137,15 +145,33 @@ def _start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -
     try:
         cluster_class = getattr(importlib.import_module(module_name), class_name)
     except ImportError as error:
+        way_out = YARN if kind == "yarn" else f"Install {package}."
         raise DaskClusterError(
-            f"A cluster of kind {kind!r} needs the package {package}: {error}. Install {package}."
+            f"A cluster of kind {kind!r} needs the package {package}: {error}. {way_out}"
         ) from None
     if kind == "local":
         return _start_local(cluster_class, options, warm_up)
+    _check_programs(kind, cluster_class)
     # The names of what Kubernetes has are like those of hosts.
     name = job_name.replace("_", "-").lower() if kind == "kube" else job_name
     defaults = {} if kind == "ssh" else {"name": name}
     return cluster_class(**{**defaults, **options})
+
+
+def _check_programs(kind: str, cluster_class: Any) -> None:
+    """Refuse a batch system whose programs are not there: dask-jobqueue would wait for workers."""
+    job = getattr(cluster_class, "job_cls", None)
+    if job is None:
+        return
+    commands = (job.submit_command, job.cancel_command)
+    programs = [shlex.split(command)[0] for command in commands]
+    if missing := [name for name in programs if not shutil.which(name)]:
+        raise DaskClusterError(
+            f"A cluster of kind {kind!r} is started and stopped with the programs "
+            f"{' and '.join(missing)}, which this process does not find in its PATH. Start the run "
+            "on a host from which jobs are submitted, correct its PATH, or use a cluster that runs "
+            "already: {existing: {address: ...}}."
+        )
 
 
 def _start_local(cluster_class: Any, options: Mapping[str, Any], warm_up: str) -> Any:

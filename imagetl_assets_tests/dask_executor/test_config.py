@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import dagster_dask
@@ -134,9 +135,46 @@ def test_numbers_out_of_range_fail_the_run_with_the_reason(
 def test_a_cluster_kind_whose_package_is_missing_fails_the_run_with_the_remedy(
     instance: DagsterInstance,
 ) -> None:
-    if find_spec("dask_yarn"):
-        pytest.skip("dask-yarn is installed")
-    config: dict[str, Any] = {"execution": {"config": {"cluster": {"yarn": {}}}}}
+    if find_spec("dask_kubernetes"):
+        pytest.skip("dask-kubernetes is installed")
+    assert "Install dask-kubernetes" in error_of_cluster({"kube": {}}, instance)
+
+
+def test_yarn_is_not_told_to_install_what_does_not_work(instance: DagsterInstance) -> None:
+    error = error_of_cluster({"yarn": {}}, instance)
+    assert "Install" not in error
+    assert "existing: {address" in error
+
+
+@pytest.mark.parametrize(
+    ("kind", "program"),
+    [
+        ("pbs", "qsub"),
+        ("moab", "msub"),
+        ("sge", "qsub"),
+        ("lsf", "bsub"),
+        ("slurm", "sbatch"),
+        ("oar", "oarsub"),
+    ],
+)
+def test_a_batch_program_that_is_missing_is_named(
+    kind: str,
+    program: str,
+    instance: DagsterInstance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("dask_jobqueue", reason="needs dask-jobqueue: pip install '.[jobqueue]'")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    options = {"cores": 1, "processes": 1, "memory": "1GB", "n_workers": 1}
+    error = error_of_cluster({kind: options}, instance)
+    assert f"{program} and " in error
+    assert "PATH" in error
+    assert "existing: {address" in error
+
+
+def error_of_cluster(cluster: dict[str, Any], instance: DagsterInstance) -> str:
+    config = {"execution": {"config": {"cluster": cluster}}}
     result = run_job(diamond_job, instance, run_config=config)
     assert not result.success
-    assert "Install dask-yarn" in run_error(result)
+    return run_error(result)
