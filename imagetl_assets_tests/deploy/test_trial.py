@@ -20,7 +20,7 @@ from imagetl_assets_tests.deploy import graphql
 from imagetl_assets_tests.deploy.readme import PROJECT, commands
 from imagetl_assets_tests.deploy.results import client, stored, stored_locally
 from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.processes import BIN
+from imagetl_assets_tests.pipeline.processes import BIN, processes_of
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -64,16 +64,7 @@ class Project:
 
     def processes(self) -> list[psutil.Process]:
         """Return all processes that have to do with the trial, by environment or working folder."""
-        mine = str(self.folder)
-        found = []
-        for process in psutil.process_iter():
-            try:
-                words = [process.cwd(), *process.cmdline(), *process.environ().values()]
-            except (psutil.Error, OSError):
-                continue
-            if process.pid != os.getpid() and any(mine in word for word in words):
-                found.append(process)
-        return found
+        return processes_of(self.folder)
 
 
 @pytest.fixture(scope="module")

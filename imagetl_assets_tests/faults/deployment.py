@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 from dagster import DagsterEventType, DagsterInstance, DagsterRun
 
 from imagetl_assets_tests.dask_executor.histories import events, steps_that
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
-from imagetl_assets_tests.pipeline.processes import REEXECUTE, Cluster, Shell, wait_for
+from imagetl_assets_tests.pipeline.processes import (
+    REEXECUTE,
+    Cluster,
+    Shell,
+    left_of,
+    started,
+    wait_for,
+)
 
 STORING = "frames.store_frames["
 PATIENCE = 240  # seconds, on a machine that is busy with other tests
@@ -23,11 +32,16 @@ PATIENCE = 240  # seconds, on a machine that is busy with other tests
 
 @dataclass
 class Deployment:
-    """A Dask cluster, and a Dagster instance whose runs are processes."""
+    """A Dask cluster, and a Dagster instance whose runs are processes.
+
+    Attributes:
+        left: what had not ended of its own accord once all was stopped.
+    """
 
     dask: DaskProcesses
     shell: Shell
     instance: DagsterInstance
+    left: list[str] = field(default_factory=list)
 
     def start_run(self, config: Path, **env: str) -> subprocess.Popen[bytes]:
         """Run the job for the default file."""
@@ -108,6 +122,7 @@ def deployment(
     for name in ("home", "upstream", "dask"):
         (folder / name).mkdir()
     cluster = Cluster("", folder / "upstream", folder / "storage")
+    left: list[str] = []
     dask = DaskProcesses(folder / "dask")
     try:
         dask.start_scheduler(env=scheduler_env)
@@ -117,9 +132,22 @@ def deployment(
         write_dagster_yaml(shell.home, settings)
         with DagsterInstance.from_config(str(shell.home)) as instance:
             instance.get_runs_count()  # makes the tables
-            yield Deployment(dask, shell, instance)
+            yield Deployment(dask, shell, instance, left)
     finally:
         dask.stop()
+        # The database is still there: a code server that does not reach it does not end, as the
+        # thread that would end it fails when it looks for the runs that it has started.
+        left += left_of(folder)
+
+
+@contextmanager
+def daemon(shell: Shell, **env: str) -> Iterator[psutil.Process]:
+    """Run Dagster's daemon; its code server may end somewhat later than the block."""
+    command = shell.command("dagster-daemon", "run", "-m", "imagetl_assets.definitions")
+    with started(command, {**shell.env, **env}, shell.home / "daemon.log") as process:
+        yield psutil.Process(process.pid)
+        process.send_signal(signal.SIGINT)  # it tells its code server to end then
+        process.wait(60)
 
 
 def write_dagster_yaml(home: Path, settings: Mapping[str, Any]) -> None:

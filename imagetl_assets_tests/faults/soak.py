@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -36,9 +35,8 @@ from distributed import Client
 from imagetl_assets_tests.dask_executor.histories import steps_that
 from imagetl_assets_tests.dask_executor.postgres import Postgres, postgres
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
-from imagetl_assets_tests.faults.deployment import Deployment, deployment
+from imagetl_assets_tests.faults.deployment import Deployment, daemon, deployment
 from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.processes import Shell, started
 
 SAMPLE_SECONDS = 10
 FRAMES = 8
@@ -82,21 +80,20 @@ class Report:
 def soak(folder: Path, options: Options) -> Report:
     """Run it all with files in this folder; returns when every bundle has its clip, or in time."""
     report = Report(options)
+    often = {"IMAGETL_SENSOR_SECONDS": "1", "IMAGETL_RUNS_PER_TICK": "25"}
     with ExitStack() as stack:
         database = stack.enter_context(postgres())
         settings = _settings(database, options)
         deployed = stack.enter_context(deployment(folder, settings, workers=options.workers))
-        daemon = stack.enter_context(_daemon(deployed.shell))
-        soaking = _Soak(options, report, deployed, Memory(daemon, deployed.dask, database))
+        process = stack.enter_context(daemon(deployed.shell, **often))
+        soaking = _Soak(options, report, deployed, Memory(process, deployed.dask, database))
         soaking.drop_bundles()
         soaking.wait()
         soaking.check()
-        stray = _runs_of(daemon)
-        everything = psutil.Process().children(recursive=True)
+        stray = _runs_of(process)
     if stray:
         report.problems.append(f"{len(stray)} processes of runs that are over: {stray}")
-    _, left = psutil.wait_procs(everything, timeout=30)
-    report.problems.extend(f"process left: {_command(process)}" for process in left)
+    report.problems.extend(f"process left: {command}" for command in deployed.left)
     return report
 
 
@@ -116,16 +113,6 @@ def _settings(database: Postgres, options: Options) -> dict[str, Any]:
         },
         "run_monitoring": {"enabled": True, "poll_interval_seconds": 10},
     }
-
-
-@contextmanager
-def _daemon(shell: Shell) -> Iterator[psutil.Process]:
-    env = {**shell.env, "IMAGETL_SENSOR_SECONDS": "1", "IMAGETL_RUNS_PER_TICK": "25"}
-    command = shell.command("dagster-daemon", "run", "-m", "imagetl_assets.definitions")
-    with started(command, env, shell.home / "daemon.log") as process:
-        yield psutil.Process(process.pid)
-        process.send_signal(signal.SIGINT)  # it stops its code server then
-        process.wait(60)
 
 
 class Memory:

@@ -19,9 +19,9 @@ from dagster import DagsterInstance, DagsterRunStatus
 from imagetl_assets.sample import sample_bytes
 from imagetl_assets_tests.dask_executor.postgres import Postgres, postgres
 from imagetl_assets_tests.dask_executor.processes import with_group
-from imagetl_assets_tests.faults.deployment import PATIENCE, Deployment, deployment
+from imagetl_assets_tests.faults.deployment import PATIENCE, Deployment, daemon, deployment
 from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.processes import started, wait_for
+from imagetl_assets_tests.pipeline.processes import wait_for
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -45,6 +45,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def deployed(tmp_path: Path) -> Iterator[Deployment]:
     with deployment(tmp_path, {}) as running:
         yield running
+    assert running.left == []
 
 
 def contents(root: Path) -> dict[str, bytes]:
@@ -105,6 +106,7 @@ def test_a_worker_is_frozen_for_longer_than_the_scheduler_waits(
         assert len(deployed.instance.all_logs(deployed.latest_run.run_id)) == told
         assert deployed.start_run(config).wait(PATIENCE) == 0
         assert_is_right(deployed, undisturbed)
+    assert deployed.left == []
 
 
 def test_the_scheduler_is_killed(
@@ -141,9 +143,8 @@ def test_the_database_crashes_and_comes_back(
 ) -> None:
     """With a daemon, which goes on as well."""
     with deployment(tmp_path, {"storage": database.storage}) as deployed:
-        daemon = deployed.shell.command("dagster-daemon", "run", "-m", "imagetl_assets.definitions")
-        env = {**deployed.shell.env, "IMAGETL_SENSOR_SECONDS": "1", "IMAGETL_PATTERN": "later*"}
-        with started(daemon, env, tmp_path / "daemon.log"):
+        env = {"IMAGETL_SENSOR_SECONDS": "1", "IMAGETL_PATTERN": "later*"}
+        with daemon(deployed.shell, **env):
             add_file(deployed)
             run = deployed.start_run(config)
             deployed.wait_until_frames_are_stored(3)
@@ -157,3 +158,4 @@ def test_the_database_crashes_and_comes_back(
             wait_for(lambda: deployed.instance.get_runs_count() == 2, PATIENCE)
             wait_for(lambda: deployed.latest_run.is_finished, PATIENCE)
             assert deployed.latest_run.status is DagsterRunStatus.SUCCESS
+    assert deployed.left == []

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 BIN = Path(sys.executable).parent
 REEXECUTE = str(Path(__file__).with_name("reexecute.py"))
@@ -106,6 +108,30 @@ class Shell:
 
     def clip(self, partition: str, name: str = "clip.gif") -> bytes:
         return (self.cluster.storage / partition / name).read_bytes()
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return all that have to do with a folder, by their environment, command or working folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = [process.cwd(), *process.cmdline(), *process.environ().values()]
+        except (psutil.Error, OSError):
+            continue
+        if process.pid != os.getpid() and any(str(folder) in word for word in words):
+            found.append(process)
+    return found
+
+
+def left_of(folder: Path, seconds: float = 30) -> list[str]:
+    """Return the commands of a folder's processes that do not end in time, and kill them."""
+    psutil.wait_procs(processes_of(folder), seconds)
+    left = []
+    for process in processes_of(folder):
+        with suppress(psutil.NoSuchProcess):
+            left.append(" ".join(process.cmdline())[:200])
+            process.kill()
+    return left
 
 
 def wait_for(condition: Any, seconds: float = 60) -> Any:
