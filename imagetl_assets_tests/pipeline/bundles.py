@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from random import Random
 
 import pytest
 from PIL import Image
@@ -35,6 +36,16 @@ def tiny_frame(number: int, shade: int = 0, format: str = "GIF") -> bytes:
     colour = (number * 37 % 256, shade, 255 - number % 256)
     Image.new("RGB", (8, 6), colour).save(out, format)
     return out.getvalue()
+
+
+def noise(frames: int) -> bytes:
+    """A bundle whose clip is more than 8 MB, although it has few frames."""
+    random, found = Random(7), []
+    for _ in range(frames):
+        out = io.BytesIO()
+        Image.frombytes("L", (600, 600), random.randbytes(600 * 600)).save(out, "GIF")
+        found.append(out.getvalue())
+    return SEPARATOR.join(found)
 
 
 def damaged_bundle(frames: int = 3) -> tuple[bytes, int]:

@@ -21,6 +21,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -136,6 +137,14 @@ def create_bucket(store: ObjectStore, name: str) -> None:
     )
     with suppress(client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket=name)
+
+
+def uploads_under_way(url: str) -> list[Any]:
+    """Return the multipart uploads in a URL's bucket that are neither complete nor given up."""
+    from s3fs import S3FileSystem
+
+    answer = S3FileSystem().call_s3("list_multipart_uploads", Bucket=url.split("/")[2])
+    return list(answer.get("Uploads", []))
 
 
 def free_ports(count: int) -> list[int]:

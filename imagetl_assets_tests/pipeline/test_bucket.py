@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from dagster import DagsterInstance
 from dagster_shared.serdes import serialize_value
-from PIL import Image
 
 from imagetl_assets.storage import Store, StoreError, open_store
 from imagetl_assets.upstream.listing import list_upstream
 from imagetl_assets_tests.pipeline import bundles, s3_proxy
 from imagetl_assets_tests.pipeline.conftest import Outcome, Pipeline
-from imagetl_assets_tests.pipeline.object_store import ObjectStore, new_bucket, reached
+from imagetl_assets_tests.pipeline.object_store import (
+    ObjectStore,
+    new_bucket,
+    reached,
+    uploads_under_way,
+)
 from imagetl_assets_tests.pipeline.s3_proxy import S3Proxy
 
 NAME = "ü [1]* a?.img"  # what globbing or a URL would take for something else
@@ -57,24 +59,6 @@ def check(pipeline: Pipeline, bundle: bytes, partition: str = "all-images.img") 
     assert store.read(f"{partition}/image-data.img") == bundle
     clip = bundles.pixels(store.read(f"{partition}/clip.gif"))
     assert clip == [bundles.pixels(piece)[0] for piece in pieces]
-
-
-def noise(frames: int) -> bytes:
-    """A bundle whose clip is more than 8 MB, although it has few frames."""
-    random, pieces = Random(7), []
-    for _ in range(frames):
-        out = io.BytesIO()
-        Image.frombytes("L", (600, 600), random.randbytes(600 * 600)).save(out, "GIF")
-        pieces.append(out.getvalue())
-    return b"\n\n\n\n".join(pieces)
-
-
-def uploads_under_way(pipeline: Pipeline) -> list[Any]:
-    import s3fs
-
-    name = pipeline.storage.split("/")[2]
-    answer = s3fs.S3FileSystem().call_s3("list_multipart_uploads", Bucket=name)
-    return list(answer.get("Uploads", []))
 
 
 def event_log(pipeline: Pipeline, outcome: Outcome) -> str:
@@ -183,7 +167,7 @@ def test_large_files_are_sent_and_read_in_parts(bucket: Pipeline, proxy: S3Proxy
     assert proxy.count()["PUT upload"] >= 3
     with store.open("large") as file:
         assert file.read() == content
-    assert uploads_under_way(bucket) == []
+    assert uploads_under_way(bucket.storage) == []
     state = store.state("large")
     assert state is not None
     spans = [(i, 1_000_000) for i in range(0, 20_000_000, 1_000_000)]
@@ -204,7 +188,7 @@ def test_nothing_is_left_of_an_upload_that_is_given_up(bucket: Pipeline, proxy: 
         give_up()
     assert proxy.count()["POST create upload"] == 1
     assert store.read("x") == b"old"
-    assert uploads_under_way(bucket) == []
+    assert uploads_under_way(bucket.storage) == []
 
 
 def test_the_clip_is_cut_off_in_the_middle(
@@ -213,7 +197,7 @@ def test_the_clip_is_cut_off_in_the_middle(
     upload(bucket, bundles.small_bundle())
     assert bucket.run().success
     before = results(bucket).read("all-images.img/clip.gif")
-    bundle = noise(frames=24)
+    bundle = bundles.noise(frames=24)
     upload(bucket, bundle)
     proxy.cut_upload = lambda request: (
         request.key.endswith("clip.gif") and request.kind == "PUT upload"
@@ -226,7 +210,7 @@ def test_the_clip_is_cut_off_in_the_middle(
     assert f"{bucket.storage}/all-images.img/clip.gif: " in outcome.failure
     proxy.reset()
     assert results(bucket).read("all-images.img/clip.gif") == before
-    assert uploads_under_way(bucket) == []
+    assert uploads_under_way(bucket.storage) == []
     assert bucket.run().success
     check(bucket, bundle)
 

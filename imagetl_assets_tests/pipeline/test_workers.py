@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,12 @@ from imagetl_assets.storage import Store, open_store
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 from imagetl_assets_tests.pipeline import bundles, s3_proxy
 from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.object_store import ObjectStore, new_bucket, reached
+from imagetl_assets_tests.pipeline.object_store import (
+    ObjectStore,
+    new_bucket,
+    reached,
+    uploads_under_way,
+)
 from imagetl_assets_tests.pipeline.processes import BIN, REEXECUTE
 from imagetl_assets_tests.pipeline.s3_proxy import S3Proxy
 
@@ -81,7 +87,13 @@ def proxy(swift_store: ObjectStore) -> Iterator[S3Proxy]:
 
 @pytest.fixture(scope="module")
 def bucket(proxy: S3Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
-    """Workers whose upstream and storage are in one bucket."""
+    with workers_on_bucket(proxy, tmp_path_factory.mktemp("bucket")) as running:
+        yield running
+
+
+@contextmanager
+def workers_on_bucket(proxy: S3Proxy, folder: Path) -> Iterator[Workers]:
+    """Start workers whose upstream and storage are in one bucket."""
     place = f"s3://{new_bucket(proxy.store)}"
     settings = {
         **proxy.store.settings,
@@ -89,7 +101,6 @@ def bucket(proxy: S3Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "IMAGETL_UPSTREAM": f"{place}/upstream",
         "IMAGETL_STORAGE": f"{place}/results",
     }
-    folder = tmp_path_factory.mktemp("bucket")
     with reached(proxy.store), workers(folder, settings) as running:
         yield running
 
@@ -163,6 +174,40 @@ def test_a_clip_that_is_cut_off_is_made_by_a_reexecution(
     assert bucket.reexecute().returncode == 0
     assert not any("/frames/" in request.key for request in proxy.requests)
     check(bucket.storage, files)
+
+
+def test_a_large_clip_that_is_cut_off_in_the_middle_is_made_by_a_reexecution(
+    moto_store: ObjectStore, tmp_path: Path
+) -> None:
+    """In a store that tells which uploads are unfinished."""
+    bundle = bundles.noise(frames=24)
+    files = expected("large.img", bundle, tmp_path)
+    with (
+        s3_proxy.proxied(moto_store) as proxy,
+        workers_on_bucket(proxy, tmp_path) as bucket,
+    ):
+        bucket.upstream.write("large.img", sample_bytes(3))
+        assert bucket.run("large.img").returncode == 0
+        before = bucket.storage.read("large.img/clip.gif")
+        bucket.upstream.write("large.img", bundle)
+        proxy.reset()
+        parts = count(1)
+        proxy.cut_upload = lambda request: (
+            request.key.endswith("/clip.gif")
+            and request.kind == "PUT upload"
+            and next(parts) > 1  # the first part arrives
+        )
+        done = bucket.run("large.img")
+        assert done.returncode == 1
+        assert f"{bucket.storage.root}/large.img/clip.gif: " in done.stderr
+        assert proxy.count()["PUT upload"] > proxy.faults["upload"] > 0
+        proxy.reset()
+        assert bucket.storage.read("large.img/clip.gif") == before
+        assert uploads_under_way(bucket.storage.root) == []
+        assert bucket.reexecute().returncode == 0
+        assert not any("/frames/" in request.key for request in proxy.requests)
+        check(bucket.storage, files)
+        assert uploads_under_way(bucket.storage.root) == []
 
 
 @pytest.fixture
