@@ -25,8 +25,8 @@ from statistics import median
 import pytest
 from dagster import DagsterInstance, execute_job
 
+from benchmarks.bundles import original_frames
 from imagetl_assets.images.bundle import FrameSpan, find_frames
-from imagetl_assets.sample import write_sample
 from imagetl_assets.storage import open_store
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 from imagetl_assets_tests.pipeline.object_store import (
@@ -84,8 +84,7 @@ def measure(kind: str = "swift", frames: int = 1000, rounds: int = 5) -> Figures
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         store = stack.enter_context(KINDS[kind](folder / "store", 0))
         bundle = folder / "bundle.img"
-        with bundle.open("wb") as file:
-            write_sample(file, frames, width=640, height=480)
+        original_frames().write(bundle, frames)
         with run_on(store, folder / "direct", bundle) as run, script_on(store, bundle) as script:
             run_seconds, script_seconds = in_turns(rounds, run, script)
         with proxied(store) as proxy, run_on(proxy.store, folder / "counted", bundle) as run:
@@ -147,8 +146,7 @@ def run_once(instance: DagsterInstance, dask: DaskProcesses) -> float:
         **dask.run_config(),
     }
     begin = time.perf_counter()
-    with execute_job(job, instance, run_config=config, tags=tags) as result:
-        assert result.success
+    assert execute_job(job, instance, run_config=config, tags=tags).success
     return time.perf_counter() - begin
 
 

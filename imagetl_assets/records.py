@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -231,6 +232,17 @@ class StoredDelta:
 
     size: int
     layout: GifLayout
+
+
+def frames_per_step(frames: int) -> int:
+    """Return how many frames of a file a mapped step stores, unless its config says so.
+
+    One up to `MAX_MAPPED_STEPS`. Above that, about as many as there are steps: few steps waste
+    the less time in between, many keep more workers busy.
+    """
+    if frames <= MAX_MAPPED_STEPS:
+        return 1
+    return max(math.isqrt(frames), -(-frames // MAX_MAPPED_STEPS))
 
 
 def mapped_steps(indexes: Mapping[str, FrameIndex]) -> dict[str, list[tuple[str, str]]]:

@@ -12,7 +12,6 @@ from benchmarks.environments import versions
 from benchmarks.object_store import run_on, script_on
 from benchmarks.pipelines import IMAGETL
 from benchmarks.results import OURS, TIME
-from imagetl_assets.sample import write_sample
 from imagetl_assets_tests.pipeline.object_store import KINDS, ObjectStore, create_bucket, missing
 
 FOLDER = "imagetl, in a folder"
@@ -61,9 +60,8 @@ def _bucket_and_folder(bench: Bench, store: ObjectStore) -> None:
 def _bucket_and_script(bench: Bench, store: ObjectStore) -> None:
     """The bundle is in the bucket, too; both have two processes."""
     for count in [3] if bench.quick else [27, 1000]:
-        bundle = bench.folder / "sample.img"
-        with bundle.open("wb") as file:
-            write_sample(file, count, width=640, height=480)
+        bundle = bench.folder / "bundle.img"
+        original_frames().write(bundle, count)
         work, folder = f"{count:,} frames, from bucket to bucket", bench.folder / f"run-{count}"
         with run_on(store, folder, bundle) as run, script_on(store, bundle) as script:
             bench.in_turns([Job(work, OURS, timed(run)), Job(work, SCRIPT, timed(script))])

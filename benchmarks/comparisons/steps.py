@@ -88,6 +88,5 @@ class _Steps:
         if not name.endswith("multiprocess"):
             run_config["execution"] = {"config": self._cluster}
         job = ReconstructableJob.for_module(JOBS, name)
-        with execute_job(job, self._instance, run_config=run_config) as result:
-            if not result.success:
-                raise ContenderFailed(f"the job {name} failed")
+        if not execute_job(job, self._instance, run_config=run_config).success:
+            raise ContenderFailed(f"the job {name} failed")

@@ -56,6 +56,7 @@ from imagetl_assets.records import (
     FrameFiles,
     FrameIndex,
     RawFile,
+    frames_per_step,
     mapped_steps,
 )
 from imagetl_assets.storage import FileChanged, FileState, ImageStorage
@@ -76,8 +77,8 @@ class FramesConfig(Config):
         default=None,
         gt=0,
         description=(
-            f"Frames that one mapped step stores. Default: one, or as many as keep the run at "
-            f"{MAX_MAPPED_STEPS} mapped steps."
+            f"Frames that one mapped step stores. Default: one up to {MAX_MAPPED_STEPS} frames, "
+            f"above that about as many as there are steps, of which there are at most as many."
         ),
     )
     on_damaged_frame: OnDamagedFrame = Field(
@@ -221,7 +222,7 @@ def _find(
         )
     if not frames:
         raise Failure(f"there are no frames in {raw.path}", allow_retries=False)
-    per_step = config.frames_per_step or -(-len(frames) // MAX_MAPPED_STEPS)
+    per_step = config.frames_per_step or frames_per_step(len(frames))
     index = FrameIndex(
         raw,
         frames,
