@@ -19,6 +19,7 @@ from imagetl_assets.records import (
     RecordError,
     StoredBatch,
     StoredFrame,
+    frames_per_step,
 )
 from imagetl_assets_tests.pipeline.bundles import tiny_frame
 
@@ -52,7 +53,7 @@ def test_anything_else_is_refused(record: Record, data: bytes) -> None:
 
 @given(st.integers(1, 3000), st.none() | st.integers(1, 100))
 def test_batches_cover_all_frames_in_order(total: int, asked: int | None) -> None:
-    per_step = asked or -(-total // 64)
+    per_step = asked or frames_per_step(total)
     spans = tuple(FrameSpan(i, i * 10, 5, "GIF") for i in range(total))
     index = FrameIndex(RAW, spans, (), per_step, "x")
     batches = index.batches()
@@ -62,6 +63,14 @@ def test_batches_cover_all_frames_in_order(total: int, asked: int | None) -> Non
     assert asked or len(batches) <= 64
     if total <= 64 and not asked:
         assert list(batches) == [f"frame_{i:02d}" for i in range(total)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "each", "steps"), [(64, 1, 64), (65, 8, 9), (1000, 31, 33), (10_000, 157, 64)]
+)
+def test_steps_grow_with_the_frames(frames: int, each: int, steps: int) -> None:
+    assert frames_per_step(frames) == each
+    assert -(-frames // each) == steps
 
 
 def test_the_fingerprint_is_about_the_bytes_only() -> None:
