@@ -1,9 +1,10 @@
-"""Hosts within one machine: network namespaces, joined by a bridge."""
+"""Hosts within one machine: network namespaces joined by a bridge, or addresses of loopback."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,13 +16,19 @@ import pytest
 
 @dataclass(frozen=True)
 class Host:
-    """A place for processes, with an address and a loopback of its own."""
+    """A place for processes, with an address of its own."""
 
     name: str
     address: str
+    is_namespace: bool
 
     def prefix(self, hidden: Path) -> list[str]:
-        """How a command begins that is to run there, where this folder is another, empty one."""
+        """How a command begins that is to run there.
+
+        In a namespace, which has a loopback of its own, this folder is another, empty one.
+        """
+        if not self.is_namespace:
+            return []
         script = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
         return ["ip", "netns", "exec", self.name, "sh", "-c", script, str(hidden)]
 
@@ -35,6 +42,19 @@ class Network:
 
 
 @contextmanager
+def loopback(count: int) -> Iterator[Network]:
+    """Yield hosts that need no rights, and keep nothing apart but addresses and folders."""
+    hosts = [Host(f"imghost-{index}", f"127.0.0.{index + 2}", False) for index in range(count)]
+    for host in hosts:
+        with socket.socket() as probe:
+            try:
+                probe.bind((host.address, 0))
+            except OSError as error:
+                pytest.skip(f"no address {host.address} on loopback: {error}")
+    yield Network("127.0.0.1", hosts)
+
+
+@contextmanager
 def network(count: int) -> Iterator[Network]:
     """Create hosts for the block. Skips the test where that is not allowed."""
     number = os.getpid() % 250
@@ -44,7 +64,8 @@ def network(count: int) -> Iterator[Network]:
         _ip("addr", "add", f"{subnet}.1/24", "dev", bridge)
         _ip("link", "set", bridge, "up")
         hosts = [
-            Host(f"imghost{number}-{index}", f"{subnet}.{index + 2}") for index in range(count)
+            Host(f"imghost{number}-{index}", f"{subnet}.{index + 2}", is_namespace=True)
+            for index in range(count)
         ]
         for index, host in enumerate(hosts):
             _create(["netns", "add", host.name], ["netns", "del", host.name], stack)

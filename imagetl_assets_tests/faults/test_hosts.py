@@ -16,7 +16,7 @@ from imagetl_assets_tests.dask_executor.histories import events
 from imagetl_assets_tests.dask_executor.postgres import postgres
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 from imagetl_assets_tests.faults.deployment import PATIENCE, Deployment, write_dagster_yaml
-from imagetl_assets_tests.faults.hosts import Network, network
+from imagetl_assets_tests.faults.hosts import Network, loopback, network
 from imagetl_assets_tests.pipeline import bundles, object_store
 from imagetl_assets_tests.pipeline.conftest import Pipeline
 from imagetl_assets_tests.pipeline.processes import Cluster, Shell
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.timeout(900)
 FILE = "all-images.img"
 
 
-@pytest.fixture(scope="module")
-def net() -> Iterator[Network]:
-    with network(2) as hosts:
+@pytest.fixture(scope="module", params=[network, loopback], ids=lambda way: way.__name__)
+def net(request: pytest.FixtureRequest) -> Iterator[Network]:
+    with request.param(2) as hosts:
         yield hosts
 
 
@@ -85,7 +85,8 @@ def start_dask(
         (folder / host.name).mkdir()
         there = DaskProcesses(folder / host.name, dask.address)
         stack.callback(there.stop)
-        there.start_workers(1, env=settings, prefix=host.prefix(hidden=home))
+        where, prefix = f"--host={host.address}", host.prefix(hidden=home)
+        there.start_workers(1, where, env=settings, prefix=prefix)
     return dask
 
 
