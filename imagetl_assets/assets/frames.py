@@ -78,7 +78,7 @@ class FramesConfig(Config):
         gt=0,
         description=(
             f"Frames that one mapped step stores. Default: one up to {MAX_MAPPED_STEPS} frames, "
-            f"above that about as many as there are steps, of which there are at most as many."
+            f"above that about the root of their number, in at most {MAX_MAPPED_STEPS} steps."
         ),
     )
     on_damaged_frame: OnDamagedFrame = Field(

@@ -94,12 +94,17 @@ class Automation:
         ).success
 
 
-def test_an_unchanged_file_costs_one_request_and_recomputes_nothing(
-    pipeline: Pipeline, server: HttpServer
-) -> None:
+@pytest.fixture
+def automation(pipeline: Pipeline, server: HttpServer) -> Automation:
+    """Of one file, `a.img`, of which everything is up to date."""
     server.add_file("/a.img", bundles.small_bundle())
     assert pipeline.run("a.img").success
-    automation = Automation(pipeline)
+    return Automation(pipeline)
+
+
+def test_an_unchanged_file_costs_one_request_and_recomputes_nothing(
+    server: HttpServer, automation: Automation
+) -> None:
     assert automation.download("a.img")
     assert server.requests[1:] == [("/a.img", 304)]
     assert automation.requested() == {}
@@ -122,11 +127,8 @@ def test_a_changed_file_brings_the_rest_up_to_date(pipeline: Pipeline, server: H
 
 
 def test_a_run_that_is_seen_halfway_leaves_nothing_to_do(
-    pipeline: Pipeline, server: HttpServer
+    pipeline: Pipeline, server: HttpServer, automation: Automation
 ) -> None:
-    server.add_file("/a.img", bundles.small_bundle())
-    assert pipeline.run("a.img").success
-    automation = Automation(pipeline)
     server.answers["/a.img"] = file(bundles.small_bundle(5))
     assert automation.download("a.img")
     assert automation.requested() == {}
@@ -140,16 +142,15 @@ def test_a_run_of_all_assets_leaves_nothing_to_do(pipeline: Pipeline, server: Ht
     automation = Automation(pipeline)
     assert pipeline.run("a.img").success
     assert automation.requested() == {}
+    assert automation.requested() == {}
 
 
 def test_what_failed_is_not_repeated_until_there_is_something_new(
-    pipeline: Pipeline, server: HttpServer
+    pipeline: Pipeline, server: HttpServer, automation: Automation
 ) -> None:
-    server.add_file("/a.img", bundles.small_bundle())
-    assert pipeline.run("a.img").success
-    automation = Automation(pipeline)
     server.answers["/a.img"] = file(bundles.damaged_bundle()[0])
     assert not pipeline.run("a.img").success
+    assert automation.requested() == {}
     assert automation.requested() == {}
     server.answers["/a.img"] = file(bundles.small_bundle(5))
     assert automation.download("a.img")
