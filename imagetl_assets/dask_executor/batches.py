@@ -38,7 +38,8 @@ class BatchInFlight:
 
     number: int
     needs: Needs
-    unfinished: list[str]  # step keys, in the order in which they are run
+    unfinished: list[str]  # keys of steps that could start, in the order in which they are run
+    following: list[str] = field(default_factory=list)  # those that start if the one before is done
     submitted: float = field(default_factory=time.monotonic)
     execution: str | None = None  # of the start that is listened to
     worker: str | None = None  # address, since the first step is about to start
@@ -66,12 +67,16 @@ class ReadySteps:
         self._count += len(steps)
         self._share = min(MAX_STEPS, -(-self._count // slots))
 
-    def take(self) -> tuple[Needs, list[ExecutionStep]]:
-        """Take the next batch's steps, of the most urgent that there are, with what they need."""
+    def take(self) -> tuple[Needs, list[ExecutionStep], bool]:
+        """Take the next batch's steps, of the most urgent that there are.
+
+        Returns what they need, the steps, and whether it was asked to run this one alone.
+        """
         needs = max(self._queues, key=lambda needs: needs.priority)
         queue = self._queues[needs]
         steps = [queue.popleft()]
-        if steps[0].key in self._alone:
+        alone = steps[0].key in self._alone
+        if alone:
             self._alone.remove(steps[0].key)
         else:
             while queue and len(steps) < self._share and queue[0].key not in self._alone:
@@ -79,7 +84,7 @@ class ReadySteps:
         if not queue:
             del self._queues[needs]
         self._count -= len(steps)
-        return needs, steps
+        return needs, steps, alone
 
 
 def state_for_steps(

@@ -250,7 +250,7 @@ class Cluster:
     def news(self, timeout: float) -> list[News]:
         """All that has happened, after waiting for it at most `timeout` seconds.
 
-        Events of a batch that goes on are kept for `LINGER_SECONDS`, to be written with others.
+        Events that nobody waits for are kept for `LINGER_SECONDS`, to be written with others.
         """
         news: list[News] = []
         deadline = time.monotonic() + timeout
@@ -259,7 +259,7 @@ class Cluster:
                 left = deadline - time.monotonic()
                 item = self._news.get(timeout=left) if left > 0 else self._news.get_nowait()
                 news.append(item)
-                if isinstance(item, Message) and item.kind in ("begun", "events"):
+                if isinstance(item, Message) and item.can_wait:
                     deadline = min(deadline, time.monotonic() + LINGER_SECONDS)
                 else:
                     deadline = 0

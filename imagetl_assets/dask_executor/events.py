@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 0.25  # an event is on its way at most this long after it happened
 WRITTEN_SECONDS = 30.0  # a step that reads what it has told waits at most so long for it
-WRITTEN_POLL_SECONDS = 0.02
+WRITTEN_POLL_SECONDS = 0.005
 
 
 class EventSender:
@@ -141,7 +141,7 @@ class EventForwarder:
         """
         told = {key: at for key, at in self._told_assets.items() if key in (asset_keys or [])}
         if told and self._sender is not None:
-            self._sender.send()
+            self._sender.send(urgent=True)
             deadline = time.monotonic() + WRITTEN_SECONDS
             while not self._are_written(told) and time.monotonic() < deadline:
                 time.sleep(WRITTEN_POLL_SECONDS)

@@ -14,7 +14,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dagster import (
     DagsterEvent,
@@ -48,6 +48,7 @@ from imagetl_assets.dask_executor.cluster import (
 from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, ExecutorConfig
 from imagetl_assets.dask_executor.database import be_patient
 from imagetl_assets.dask_executor.events import EventWriter
+from imagetl_assets.dask_executor.followers import Followers
 from imagetl_assets.dask_executor.loading import code_version
 from imagetl_assets.dask_executor.messages import Batch, Message, RunSpec
 from imagetl_assets.dask_executor.reexecution import with_steps_never_started
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.repository_definition import RepositoryLoadData
     from dagster._core.execution.context.system import PlanOrchestrationContext
     from dagster._core.execution.plan.plan import ExecutionPlan
+    from dagster._core.execution.plan.state import KnownExecutionState
     from dagster._core.execution.plan.step import ExecutionStep
 
 TURN_SECONDS = 0.25  # the loop looks at interrupts and time limits at least this often
@@ -165,6 +167,7 @@ class _Run:
         self._run_pickle = pickle.dumps(self._spec(plan), protocol=5)
         # Steps that hold a slot of a pool or a limit must not wait here for a worker.
         self._limited = bool(config.tag_concurrency_limits) or any(step.pool for step in plan.steps)
+        self._followers = Followers(plan)
         self._ready = ReadySteps()
         self._batches: dict[int, BatchInFlight] = {}
         self._submitted = 0
@@ -227,15 +230,25 @@ class _Run:
             return
         state = self._active.get_known_state()
         while self._ready and len(self._batches) < most:
-            needs, steps = self._ready.take()
-            self._submit(needs, steps, state)
+            needs, steps, alone = self._ready.take()
+            # To run what follows on a lone step where it ran spares a round trip for each.
+            follows = len(steps) == 1 and not alone and not self._limited
+            self._submit(needs, steps, self._followers.of(steps[0]) if follows else [], state)
 
-    def _submit(self, needs: Needs, steps: list[ExecutionStep], state: Any) -> None:
+    def _submit(
+        self,
+        needs: Needs,
+        steps: list[ExecutionStep],
+        following: list[ExecutionStep],
+        state: KnownExecutionState,
+    ) -> None:
         self._submitted += 1
         number = self._submitted
-        keys = [step.key for step in steps]
-        batch = Batch(number, keys, state_for_steps(state, steps))
-        self._batches[number] = BatchInFlight(number, needs, keys)
+        all_steps = [*steps, *following]
+        batch = Batch(number, [step.key for step in all_steps], state_for_steps(state, all_steps))
+        self._batches[number] = BatchInFlight(
+            number, needs, [step.key for step in steps], [step.key for step in following]
+        )
         self._cluster.submit(
             number,
             self._token,
@@ -297,13 +310,23 @@ class _Run:
                 self._active.handle_event(event)
             if event.is_step_failure or event.is_step_success or event.is_step_up_for_retry:
                 batch.unfinished.remove(step_key)
+                if event.is_step_success and batch.following:
+                    self._take_following(batch)
+
+    def _take_following(self, batch: BatchInFlight) -> None:
+        """Note that the worker goes on with the next step, if the plan says as much."""
+        ready = self._active.get_steps_to_execute()
+        if any(step.key == batch.following[0] for step in ready):
+            batch.unfinished.append(batch.following.pop(0))
+        self._ready.add([step for step in ready if step.key not in batch.unfinished], self._slots)
 
     def _take_end(self, batch: BatchInFlight, message: Message) -> None:
         self._drop(batch)
-        handed_back = [self._active.get_step_by_key(key) for key in message.steps]
-        self._ready.add(handed_back, self._slots, alone=message.alone)
+        handed_back = [key for key in batch.unfinished if key in message.steps]
+        steps = [self._active.get_step_by_key(key) for key in handed_back]
+        self._ready.add(steps, self._slots, alone=message.alone)
         for key in batch.unfinished:
-            if key not in message.steps:
+            if key not in handed_back:
                 self._active.verify_complete(self._context, key)
 
     def _take_task_end(self, end: TaskOver) -> Iterator[DagsterEvent]:

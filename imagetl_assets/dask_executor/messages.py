@@ -50,7 +50,10 @@ class RunSpec:
 
 @dataclass(frozen=True)
 class Batch:
-    """Steps that are ready at the same time, to be run one after the other in one process."""
+    """Steps to be run one after the other in one process.
+
+    Those that need nothing of each other are ready; one that does is to be run if it got that.
+    """
 
     number: int
     step_keys: Sequence[str]
@@ -83,7 +86,13 @@ class Message:
     events: Sequence[ForwardedEvent] = ()
     steps: Sequence[str] = ()
     alone: bool = False  # run each of `steps` in a batch of its own
+    urgent: bool = False  # somebody waits until these events are written
     text: str = ""
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether nothing depends on its events yet."""
+        return self.kind in ("begun", "events") and not self.urgent
 
     def to_wire(self) -> dict[str, Any]:
         """As a message that Dask can pack; events are small and alike, so they are compressed."""

@@ -24,6 +24,7 @@ from dagster._core.execution.context_creation_job import PlanExecutionContextMan
 
 # The two functions that Dagster's own executors run a step and its hooks with.
 from dagster._core.execution.plan.execute_plan import _trigger_hook, dagster_event_sequence_for_step
+from dagster._core.execution.plan.outputs import StepOutputHandle
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep
@@ -227,6 +228,8 @@ class _BatchRun:
     def __init__(self, batch: Batch, plan: ExecutionPlan, sender: EventSender) -> None:
         self.not_started = list(batch.step_keys)
         self._known_state = plan.known_state
+        self._keys = set(batch.step_keys)
+        self._outputs: set[StepOutputHandle] = set()  # of the batch's steps that have succeeded
         self._sender = sender
 
     def iterate(
@@ -241,16 +244,40 @@ class _BatchRun:
             yield self._worker_event(job_context)
             told = self._sender.post("begun")
             for number, step in enumerate(steps):
-                if number and time.monotonic() > deadline:
+                needed = self._needed(step)
+                if not needed <= self._outputs:
+                    break
+                if number and not needed and time.monotonic() > deadline:
                     break
                 del self.not_started[0]
-                yield from _run_step(job_context, step, self._known_state, told)
+                state = self._known_state
+                state = state._replace(ready_outputs=state.ready_outputs | needed)
+                yield from self._noting_outputs(_run_step(job_context, step, state, told))
                 os.chdir(directory)  # a step may have gone elsewhere
                 if number + 1 < len(steps):
-                    told = self._sender.post()
+                    # What follows on it may be waited for, here or elsewhere.
+                    told = self._sender.post(urgent=bool(self._needed(steps[number + 1])))
             if self.not_started:
                 # The UI looks for a step's output where the first event says, unless corrected.
                 yield capture_event([step.key for step in steps[: -len(self.not_started)]])
+
+    def _noting_outputs(self, events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent]:
+        outputs = set()
+        for event in events:
+            if event.is_successful_output:
+                outputs.add(event.step_output_data.step_output_handle)
+            elif event.is_step_success:
+                self._outputs |= outputs
+            yield event
+
+    def _needed(self, step: ExecutionStep) -> set[StepOutputHandle]:
+        """What the step needs of the batch's other steps."""
+        return {
+            handle
+            for step_input in step.step_inputs
+            for handle in step_input.get_step_output_handle_dependencies()
+            if handle.step_key in self._keys
+        }
 
     def _worker_event(self, job_context: PlanExecutionContext) -> DagsterEvent:
         worker = get_worker()
