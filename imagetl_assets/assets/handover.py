@@ -22,7 +22,7 @@ from imagetl_assets.records import FrameIndex, StoredBatch
 from imagetl_assets.storage.resource import PartitionFolder
 
 _LABEL = "stored"
-_MOST_BYTES = 4096
+_MOST_BYTES = 16 * 1024
 
 
 class BatchName(NamedTuple):

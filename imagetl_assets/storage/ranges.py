@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from imagetl_assets.storage.base import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 def open_ranges(read: Callable[[int, int], bytes], size: int) -> BinaryIO:
-    """Return a file of `size` bytes whose bytes start..end are what `read` gives."""
+    """Return a file of `size` bytes whose bytes start..end are what `read` gives.
+
+    What follows on a range is asked for while that range is worked on, as long as the file is read
+    from its beginning on.
+    """
     return cast(BinaryIO, io.BufferedReader(_Ranges(read, size), BLOCK_BYTES))
+
+
+def each_ahead(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """Yield what `work` returns for each item, in order, at work on the next one meanwhile."""
+    waiting: Future[R] | None = None
+    with ThreadPoolExecutor(1) as pool:
+        for item in items:
+            done, waiting = waiting, pool.submit(work, item)
+            if done:
+                yield done.result()
+        if waiting:
+            yield waiting.result()
 
 
 class _Ranges(io.RawIOBase):
@@ -23,6 +43,9 @@ class _Ranges(io.RawIOBase):
         self._read = read
         self._size = size
         self._at = 0
+        self._read_to = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._ahead: tuple[int, int, Future[bytes]] | None = None  # start, end, and its bytes
 
     def readable(self) -> bool:
         return True
@@ -40,7 +63,7 @@ class _Ranges(io.RawIOBase):
         end = min(self._at + len(view), self._size)
         if end <= self._at:
             return 0
-        data = self._read(self._at, end)
+        data = self._range(self._at, end)
         view[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -49,3 +72,18 @@ class _Ranges(io.RawIOBase):
         # That of the base class reads by 8 KiB.
         parts = iter(lambda: self.read(BLOCK_BYTES) or b"", b"")
         return b"".join(parts)
+
+    def close(self) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+        super().close()
+
+    def _range(self, start: int, end: int) -> bytes:
+        ahead, self._ahead = self._ahead, None
+        in_order, self._read_to = start == self._read_to, end
+        data = ahead[2].result() if ahead and ahead[:2] == (start, end) else None
+        if in_order and end < self._size:
+            self._pool = self._pool or ThreadPoolExecutor(1)
+            next_end = min(end + end - start, self._size)
+            self._ahead = end, next_end, self._pool.submit(self._read, end, next_end)
+        return self._read(start, end) if data is None else data

@@ -18,7 +18,7 @@ from imagetl_assets.storage.base import (
     StoreError,
 )
 from imagetl_assets.storage.filesystem import open_filesystem
-from imagetl_assets.storage.ranges import open_ranges
+from imagetl_assets.storage.ranges import each_ahead, open_ranges
 
 # A request takes about as long as it takes to move this many bytes: that much is read at least,
 # and some of it kept.
@@ -80,9 +80,11 @@ class RemoteStore(Store):
     def read_spans(
         self, key: str, spans: Sequence[tuple[int, int]], version: str
     ) -> Iterator[bytes]:
-        for block in _blocks(spans):
-            start, end = block[0][0], block[-1][0] + block[-1][1]
-            held = self._hold(key, version, start, end)
+        def hold(block: list[tuple[int, int]]) -> _Held:
+            return self._hold(key, version, block[0][0], sum(block[-1]))
+
+        blocks = list(_blocks(spans))
+        for block, held in zip(blocks, each_ahead(hold, blocks), strict=True):
             for offset, length in block:
                 yield held.data[offset - held.start : offset - held.start + length]
 

@@ -7,11 +7,13 @@ import tracemalloc
 import uuid
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from dagster import AssetKey
 
 from imagetl_assets.sample import sample_bytes, write_sample
+from imagetl_assets.storage.resource import PartitionFolder
 from imagetl_assets_tests.pipeline import bundles, http_server
 from imagetl_assets_tests.pipeline.conftest import Outcome, Pipeline
 from imagetl_assets_tests.pipeline.http_server import HttpServer
@@ -118,6 +120,22 @@ def test_more_than_64_frames_are_stored_in_batches(pipeline: Pipeline, server: H
     assert outcome.metadata("frames")["mapped steps"] == 12
     assert pipeline.frame_names()[0] == "frame_000.gif"
     assert len(pipeline.frame_names()) == 130
+
+
+@pytest.mark.parametrize("frames_per_step", [65, 260], ids=["in events", "in the storage"])
+def test_nothing_is_left_of_what_steps_tell_each_other(
+    frames_per_step: int,
+    pipeline: Pipeline,
+    server: HttpServer,
+) -> None:
+    server.add_file("/all-images.img", bundles.small_bundle(260))
+    path_of_record = PartitionFolder.batch_record
+    with mock.patch.object(PartitionFolder, "batch_record", autospec=True) as asked:
+        asked.side_effect = path_of_record
+        assert pipeline.run(frames={"frames_per_step": frames_per_step}).success
+    assert asked.called is (frames_per_step == 260)
+    assert len(pipeline.frame_names()) == 260
+    assert list(pipeline.file(".imagetl/work").iterdir()) == []
 
 
 def test_other_formats_become_gif(pipeline: Pipeline, server: HttpServer) -> None:
