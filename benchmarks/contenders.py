@@ -88,7 +88,8 @@ def surroundings(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for a contender, the same whatever the user's own settings are."""
     settings = ("IMAGETL_", "DAGSTER_", "DASK_", "PREFECT_", "PYTHONDONTWRITEBYTECODE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
-    return {**inherited, "PYTHONPATH": str(PROJECT), **(env or {})}
+    as_told = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}  # in docs/cluster.md
+    return {**inherited, "PYTHONPATH": str(PROJECT), **as_told, **(env or {})}
 
 
 def complaint(log: Path) -> str:

@@ -20,7 +20,7 @@ def new_settings() -> dict[str, str]:
     TRIAL_OWNS names what has to be started, besides Dagster and Dask: the store and the database,
     unless the environment leads to others.
     """
-    ui, code, scheduler, dashboard, store_port = _free_ports(5)
+    ui, code, scheduler, dashboard, store_port = free_ports(5)
     store = {
         "AWS_ENDPOINT_URL": f"http://{HOST}:{store_port}",
         "AWS_ACCESS_KEY_ID": secrets.token_hex(10),
@@ -70,7 +70,8 @@ def save(settings: Mapping[str, str], file: Path) -> None:
             out.write(f"{name}={shlex.quote(value)}\n")
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on at this moment."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for listening in sockets:

@@ -53,6 +53,8 @@ def _cluster(options: DevOptions) -> Iterator[Any]:
     """Run a Dask cluster. Its processes do not see Ctrl-C: they are stopped when the block ends."""
     from distributed import LocalCluster
 
+    from imagetl_assets.dask_executor.profiler import worker_config
+
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which processes inherit
     try:
         cluster = LocalCluster(
@@ -60,6 +62,7 @@ def _cluster(options: DevOptions) -> Iterator[Any]:
             dashboard_address=f"{options.host}:{options.dashboard_port}",
             n_workers=options.workers or min(4, os.cpu_count() or 1),
             threads_per_worker=1,
+            config=worker_config(),
         )
     finally:
         signal.signal(signal.SIGINT, before)

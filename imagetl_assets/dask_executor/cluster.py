@@ -19,6 +19,7 @@ from distributed.system import MEMORY_LIMIT
 
 from imagetl_assets.dask_executor.calls import by_name
 from imagetl_assets.dask_executor.messages import Message
+from imagetl_assets.dask_executor.profiler import worker_config
 
 # Where the cluster classes of dagster-dask's kinds are, and the package that brings them.
 CLUSTER_CLASSES: Mapping[str, tuple[str, str, str]] = {
@@ -183,6 +184,8 @@ def _start_local(cluster_class: Any, options: Mapping[str, Any], warm_up: str) -
         "memory_limit": MEMORY_LIMIT // workers,
         "preload": [warm_up],
     }
+    if options.get("processes", True):
+        defaults["config"] = worker_config()
     cluster = cluster_class(**{**defaults, **options, "n_workers": 0})
     cluster.scale(workers)
     return cluster

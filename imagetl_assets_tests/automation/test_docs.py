@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
+from deploy.trial.settings import free_ports
 from imagetl_assets_tests.pipeline.processes import BIN
 
 PROJECT = Path(__file__).parents[2]
@@ -20,15 +22,19 @@ def commands(page: str) -> list[str]:
     return [line for line in lines if line.startswith(_COMMANDS)]
 
 
-def test_the_first_run_as_it_is_written(tmp_path: Path) -> None:
+def clean_environment() -> dict[str, str]:
+    """Return the environment of a new user who has installed the project."""
     names = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_STORAGE", "IMAGETL_UPSTREAM")
     env = {name: value for name, value in os.environ.items() if name not in names}
-    env["PATH"] = f"{BIN}{os.pathsep}{env['PATH']}"
+    return {**env, "PATH": f"{BIN}{os.pathsep}{env['PATH']}"}
+
+
+def test_the_first_run_as_it_is_written(tmp_path: Path) -> None:
     script = "\n".join(commands("first-run.md"))
     done = subprocess.run(
         ["bash", "-eux", "-c", script],
         cwd=tmp_path,
-        env=env,
+        env=clean_environment(),
         capture_output=True,
         text=True,
         timeout=240,
@@ -36,6 +42,35 @@ def test_the_first_run_as_it_is_written(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for name in ("sample.img", "pictures.img", "all-images.img"):
         assert (tmp_path / "storage" / name / "clip.gif").exists()
+
+
+def test_the_cluster_as_it_is_written(tmp_path: Path) -> None:
+    """But for the port, which may be in use here."""
+    port = str(free_ports(1)[0])
+    scheduler, *settings, worker, run = [
+        command.replace("8786", port) for command in commands("cluster.md")
+    ]
+    script = [
+        f"{scheduler} --port {port} --no-dashboard &",
+        *settings,
+        f"{worker} --no-dashboard &",
+        run,
+    ]
+    log = tmp_path / "log"
+    with log.open("w") as out:
+        shell = subprocess.Popen(
+            ["bash", "-eux", "-c", "\n".join(script)],
+            cwd=tmp_path,
+            env=clean_environment(),
+            stdout=out,
+            stderr=out,
+            start_new_session=True,  # with the two that it leaves in the background
+        )
+        try:
+            assert shell.wait(timeout=120) == 0, log.read_text()
+        finally:
+            os.killpg(shell.pid, signal.SIGKILL)
+    assert list(tmp_path.glob("storage/*/clip.gif"))
 
 
 def test_every_setting_has_its_line() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from distributed import Client
 
 PROJECT = Path(__file__).parents[2]
+AS_TOLD = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}  # in docs/cluster.md
 
 
 @dataclass
@@ -93,7 +94,7 @@ class DaskProcesses:
             stdout=log,
             stderr=log,
             cwd=self.folder,  # not the folder of the run's process
-            env={**os.environ, "PYTHONPATH": str(PROJECT), **(env or {})},
+            env={**os.environ, "PYTHONPATH": str(PROJECT), **AS_TOLD, **(env or {})},
             start_new_session=True,
         )
 

@@ -32,7 +32,7 @@ from dagster import (
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from distributed import Client
 
-from imagetl_assets_tests.dask_executor.histories import steps_that
+from imagetl_assets_tests.dask_executor.histories import events, steps_that
 from imagetl_assets_tests.dask_executor.postgres import Postgres, postgres
 from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 from imagetl_assets_tests.faults.deployment import Deployment, daemon, deployment
@@ -64,7 +64,7 @@ class Report:
     runs: dict[str, int] = field(default_factory=dict)
     clips: int = 0  # that are as they should be
     killed: int = 0
-    steps_run_again: int = 0
+    losses_noticed: int = 0  # by runs, of a worker that was at a step of theirs
     problems: list[str] = field(default_factory=list)
     memory: dict[str, list[float]] = field(default_factory=dict)
 
@@ -116,15 +116,16 @@ def _settings(database: Postgres, options: Options) -> dict[str, Any]:
 
 
 class Memory:
-    """Of the long-lived processes. Workers are not among them, as they are killed."""
+    """Of the long-lived processes. Of the workers it is the largest, as they may be killed."""
 
     def __init__(self, daemon: psutil.Process, dask: DaskProcesses, database: Postgres) -> None:
         assert dask.scheduler is not None
         self._daemon = daemon
         self._database = database.process
         self._others = {"daemon": daemon, "scheduler": psutil.Process(dask.scheduler.pid)}
-        for number, worker in enumerate(dask.workers):
-            self._others[f"nanny {number}"] = psutil.Process(worker.pid)
+        self._nannies = [psutil.Process(worker.pid) for worker in dask.workers]
+        for number, nanny in enumerate(self._nannies):
+            self._others[f"nanny {number}"] = nanny
 
     def now(self) -> dict[str, float]:
         """In MB that only the process uses, by its name."""
@@ -132,10 +133,11 @@ class Memory:
         families["postgres"] = [self._database, *self._database.children()]
         # The daemon starts a new one every minute, and an old one ends with its last run.
         servers = [each for each in self._daemon.children() if "grpc" in _command(each)]
-        largest = max((_megabytes([server]) for server in servers), default=0.0)
+        workers = [each for nanny in self._nannies for each in nanny.children()]
         return {
             **{name: _megabytes(each) for name, each in families.items()},
-            "code server": largest,
+            "code server": _largest(servers),
+            "worker": _largest(workers),
         }
 
 
@@ -230,7 +232,11 @@ class _Soak:
         begun = steps_that(DagsterEventType.STEP_START, self._instance, run.run_id)
         if len(done) != len(set(done)) or set(begun) != set(done):
             self._report.problems.append(f"{name}: steps {sorted(done)}")
-        self._report.steps_run_again += len(begun) - len(done)
+        self._report.losses_noticed += sum(
+            "The step runs again" in (event.message or "")
+            for event in events(self._instance, run.run_id)
+            if event.is_engine_event
+        )
 
     def _errors(self, run: DagsterRun) -> list[str]:
         failures = {DagsterEventType.RUN_FAILURE, DagsterEventType.STEP_FAILURE}
@@ -259,6 +265,10 @@ def _command(process: psutil.Process) -> str:
     with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
         return " ".join(process.cmdline())[:200]
     return ""
+
+
+def _largest(processes: Sequence[psutil.Process]) -> float:
+    return max((_megabytes([process]) for process in processes), default=0.0)
 
 
 def _megabytes(family: Sequence[psutil.Process]) -> float:

@@ -11,7 +11,6 @@ import argparse
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from deploy.trial.settings import free_ports
 from imagetl_assets_tests.pipeline.processes import started, wait_for
 
 HOST = "127.0.0.1"
@@ -145,15 +145,6 @@ def uploads_under_way(url: str) -> list[Any]:
 
     answer = S3FileSystem().call_s3("list_multipart_uploads", Bucket=url.split("/")[2])
     return list(answer.get("Uploads", []))
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on at this moment."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((HOST, 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 _SYSTEM_PYTHON = "/usr/bin/python3"  # which Debian's Swift is installed for
