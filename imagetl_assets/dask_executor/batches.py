@@ -38,8 +38,8 @@ class BatchInFlight:
 
     number: int
     needs: Needs
-    unfinished: list[str]  # keys of steps that could start, in the order in which they are run
-    following: list[str] = field(default_factory=list)  # those that start if the one before is done
+    unfinished: list[str]  # keys of the steps that the plan regards as given out, as they are run
+    following: list[str] = field(default_factory=list)  # of those that run after them in a row
     submitted: float = field(default_factory=time.monotonic)
     execution: str | None = None  # of the start that is listened to
     worker: str | None = None  # address, since the first step is about to start

@@ -10,7 +10,7 @@ Does nothing for an instance on SQLite, which is not a server.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
@@ -64,6 +64,19 @@ def event_id(connection: Connection, run_id: str, event_json: str) -> int | None
     query = select(table.id).where(table.run_id == run_id, table.event == event_json)
     found: int | None = connection.execute(query.limit(1)).scalar()
     return found
+
+
+def steps_with(
+    event_type: str, connection: Connection, run_id: str, step_keys: Collection[str]
+) -> set[str]:
+    """Which of these steps have an event of this type in the event log."""
+    table = SqlEventLogStorageTable.c
+    query = select(table.step_key).where(
+        table.run_id == run_id,
+        table.step_key.in_(step_keys),
+        table.dagster_event_type == event_type,
+    )
+    return set(connection.execute(query).scalars())
 
 
 def _patient_connect() -> Callable[..., Any]:

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 FLUSH_SECONDS = 0.25  # an event is on its way at most this long after it happened
-WRITTEN_SECONDS = 30.0  # a step that reads what it has told waits at most so long for it
-WRITTEN_POLL_SECONDS = 0.005
+WRITTEN_SECONDS = 30.0  # a step that needs what was told waits at most so long for it
+WRITTEN_POLL_SECONDS = 0.003
 
 
 class EventSender:
@@ -116,6 +117,36 @@ class EventForwarder:
         finally:
             self._run_id = self._sender = None
             self._told_assets.clear()
+
+    def wait_until_written(self, step_keys: AbstractSet[str]) -> bool:
+        """Wait until the event log says that these steps have succeeded; False if it takes long.
+
+        They were told to have.
+        """
+        deadline = time.monotonic() + WRITTEN_SECONDS
+        while not self._have_succeeded(step_keys):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(WRITTEN_POLL_SECONDS)
+        self._told_assets.clear()
+        return True
+
+    def _have_succeeded(self, step_keys: AbstractSet[str]) -> bool:
+        from dagster import DagsterEventType
+        from sqlalchemy.exc import DBAPIError
+
+        from imagetl_assets.dask_executor.database import steps_with
+
+        success = DagsterEventType.STEP_SUCCESS
+        assert self._run_id is not None
+        if self._storage is None:
+            entries = self._instance.all_logs(self._run_id, of_type=success)
+            return step_keys <= {entry.step_key for entry in entries}
+        try:
+            with self._storage.run_connection(self._run_id) as connection:
+                return step_keys <= steps_with(success.value, connection, self._run_id, step_keys)
+        except DBAPIError:
+            return False  # the database may restart
 
     def _handle_new_event(self, event: EventLogEntry, *, batch_metadata: Any = None) -> None:
         sender = self._sender

@@ -31,6 +31,7 @@ from dagster._core.execution.plan.instance_concurrency_context import InstanceCo
 from dagster._core.execution.plan.objects import StepFailureData
 from dagster._core.execution.retries import RetryMode
 from dagster._core.storage.dagster_run import DagsterRunStatus
+from dagster._core.storage.tags import GLOBAL_CONCURRENCY_TAG
 from dagster_shared.error import SerializableErrorInfo
 from distributed import CancelledError, KilledWorker
 
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext
     from dagster._core.execution.plan.plan import ExecutionPlan
     from dagster._core.execution.plan.state import KnownExecutionState
-    from dagster._core.execution.plan.step import ExecutionStep
+    from dagster._core.execution.plan.step import ExecutionStep, IExecutionStep
 
 TURN_SECONDS = 0.25  # the loop looks at interrupts and time limits at least this often
 BATCHES_PER_WORKER = 2  # one that runs, and one that waits for it at the worker
@@ -166,7 +167,7 @@ class _Run:
         self._token = uuid.uuid4().hex
         self._run_pickle = pickle.dumps(self._spec(plan), protocol=5)
         # Steps that hold a slot of a pool or a limit must not wait here for a worker.
-        self._limited = bool(config.tag_concurrency_limits) or any(step.pool for step in plan.steps)
+        self._limited = bool(config.tag_concurrency_limits) or any(map(_is_in_pool, plan.steps))
         self._followers = Followers(plan)
         self._ready = ReadySteps()
         self._batches: dict[int, BatchInFlight] = {}
@@ -546,6 +547,11 @@ def warm_up_source(context: PlanOrchestrationContext, load_data: RepositoryLoadD
     """Python source that loads what the steps of a run need of Dagster, and never fails."""
     pickled = pickle.dumps((context.reconstructable_job, load_data, context.instance.get_ref()))
     return f"from imagetl_assets.dask_executor.worker import warm_up; warm_up({pickled!r})"
+
+
+def _is_in_pool(step: IExecutionStep) -> bool:
+    """Whether it waits for a slot of a pool, or of what pools were before they had that name."""
+    return bool(step.pool or (step.tags or {}).get(GLOBAL_CONCURRENCY_TAG))
 
 
 def _named(keys: list[str]) -> str:

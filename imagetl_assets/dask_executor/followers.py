@@ -15,7 +15,7 @@ class Followers:
     """What follows on each step of a plan, apart from steps whose number the run decides."""
 
     def __init__(self, plan: ExecutionPlan) -> None:
-        to_execute = set(plan.step_keys_to_execute)
+        to_execute = {*plan.step_keys_to_execute, *plan.executable_map}
         self._needed = {
             key: keys & to_execute
             for key, keys in plan.get_all_step_deps().items()
@@ -34,8 +34,8 @@ class Followers:
     def of(self, step: ExecutionStep) -> list[ExecutionStep]:
         """Return steps to run after this one, each needing nothing but steps before it in the row.
 
-        Where several could be next, it is the one that most is waiting for, and a check only if
-        there is nothing else; the others are free to run elsewhere at the same time.
+        Where several could be next, it is the one with the longest way to the end of the run behind
+        it, rather none that only checks; the others are free to run elsewhere at the same time.
         """
         row, keys = [step], {step.key}
         while len(row) < MAX_STEPS:

@@ -52,7 +52,7 @@ class RunSpec:
 class Batch:
     """Steps to be run one after the other in one process.
 
-    Those that need nothing of each other are ready; one that does is to be run if it got that.
+    Either they do not depend on each other, or each runs only if those before it gave its inputs.
     """
 
     number: int

@@ -31,7 +31,7 @@ from dagster._core.execution.plan.step import ExecutionStep
 from distributed import Worker, get_worker
 
 from imagetl_assets.dask_executor.compute_logs import captured_output
-from imagetl_assets.dask_executor.events import EventSender
+from imagetl_assets.dask_executor.events import EventForwarder, EventSender
 from imagetl_assets.dask_executor.loading import (
     LoadedInstance,
     LoadedJob,
@@ -191,7 +191,7 @@ def _run_steps_of_batch(
         known_state=known_state,
         repository_load_data=spec.repository_load_data,
     )
-    run = _BatchRun(batch, plan, sender)
+    run = _BatchRun(batch, plan, sender, loaded.forwarder)
     events = ExecuteRunWithPlanIterable(
         execution_plan=plan,
         iterator=run.iterate,
@@ -225,12 +225,16 @@ def _run_steps_of_batch(
 class _BatchRun:
     """Runs the steps of one batch in a plan's context."""
 
-    def __init__(self, batch: Batch, plan: ExecutionPlan, sender: EventSender) -> None:
+    def __init__(
+        self, batch: Batch, plan: ExecutionPlan, sender: EventSender, forwarder: EventForwarder
+    ) -> None:
         self.not_started = list(batch.step_keys)
         self._known_state = plan.known_state
         self._keys = set(batch.step_keys)
-        self._outputs: set[StepOutputHandle] = set()  # of the batch's steps that have succeeded
+        self._succeeded: set[str] = set()
+        self._outputs: set[StepOutputHandle] = set()  # of those that have succeeded
         self._sender = sender
+        self._forwarder = forwarder
 
     def iterate(
         self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan
@@ -244,33 +248,42 @@ class _BatchRun:
             yield self._worker_event(job_context)
             told = self._sender.post("begun")
             for number, step in enumerate(steps):
-                needed = self._needed(step)
-                if not needed <= self._outputs:
+                if number and time.monotonic() > deadline:
                     break
-                if number and not needed and time.monotonic() > deadline:
+                before = self._steps_before(step)
+                if not (before <= self._succeeded and self._inputs(step) <= self._outputs):
+                    break
+                # All that happened before a step is in the event log when it starts.
+                if before and not self._forwarder.wait_until_written(before):
                     break
                 del self.not_started[0]
                 state = self._known_state
-                state = state._replace(ready_outputs=state.ready_outputs | needed)
-                yield from self._noting_outputs(_run_step(job_context, step, state, told))
+                state = state._replace(ready_outputs=state.ready_outputs | self._outputs)
+                yield from self._noting_success(_run_step(job_context, step, state, told))
                 os.chdir(directory)  # a step may have gone elsewhere
                 if number + 1 < len(steps):
-                    # What follows on it may be waited for, here or elsewhere.
-                    told = self._sender.post(urgent=bool(self._needed(steps[number + 1])))
+                    is_next = bool(self._steps_before(steps[number + 1]))
+                    told = self._sender.post(urgent=is_next)
             if self.not_started:
                 # The UI looks for a step's output where the first event says, unless corrected.
                 yield capture_event([step.key for step in steps[: -len(self.not_started)]])
 
-    def _noting_outputs(self, events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent]:
+    def _noting_success(self, events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent]:
         outputs = set()
         for event in events:
             if event.is_successful_output:
                 outputs.add(event.step_output_data.step_output_handle)
             elif event.is_step_success:
+                assert event.step_key is not None
+                self._succeeded.add(event.step_key)
                 self._outputs |= outputs
             yield event
 
-    def _needed(self, step: ExecutionStep) -> set[StepOutputHandle]:
+    def _steps_before(self, step: ExecutionStep) -> set[str]:
+        """Those of this batch that have to succeed before the step."""
+        return step.get_execution_dependency_keys() & self._keys
+
+    def _inputs(self, step: ExecutionStep) -> set[StepOutputHandle]:
         """What the step needs of the batch's other steps."""
         return {
             handle

@@ -93,7 +93,7 @@ class Store(ABC):
     def read_spans(
         self, key: str, spans: Sequence[tuple[int, int]], version: str
     ) -> Iterator[bytes]:
-        """Yield the bytes of each (offset, length), in order, holding about `BLOCK_BYTES`.
+        """Yield the bytes of each (offset, length), in order, holding a few times `BLOCK_BYTES`.
 
         Raises:
             FileChanged: the file is not, or no longer, the one with this version.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 from imagetl_assets.storage.base import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+_TURN_SECONDS = 0.5
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,13 +31,23 @@ def open_ranges(read: Callable[[int, int], bytes], size: int) -> BinaryIO:
 def each_ahead(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """Yield what `work` returns for each item, in order, at work on the next one meanwhile."""
     waiting: Future[R] | None = None
-    with ThreadPoolExecutor(1) as pool:
+    pool = ThreadPoolExecutor(1)
+    try:
         for item in items:
             done, waiting = waiting, pool.submit(work, item)
             if done:
-                yield done.result()
+                yield _result(done)
         if waiting:
-            yield waiting.result()
+            yield _result(waiting)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(future: Future[R]) -> R:
+    """Return the result as `Future.result` does, in turns: an interrupt comes in between them."""
+    while not future.done():
+        wait([future], timeout=_TURN_SECONDS)
+    return future.result()
 
 
 class _Ranges(io.RawIOBase):
@@ -75,13 +87,13 @@ class _Ranges(io.RawIOBase):
 
     def close(self) -> None:
         if self._pool:
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.shutdown(wait=False, cancel_futures=True)
         super().close()
 
     def _range(self, start: int, end: int) -> bytes:
         ahead, self._ahead = self._ahead, None
         in_order, self._read_to = start == self._read_to, end
-        data = ahead[2].result() if ahead and ahead[:2] == (start, end) else None
+        data = _result(ahead[2]) if ahead and ahead[:2] == (start, end) else None
         if in_order and end < self._size:
             self._pool = self._pool or ThreadPoolExecutor(1)
             next_end = min(end + end - start, self._size)

@@ -81,7 +81,8 @@ class RemoteStore(Store):
         self, key: str, spans: Sequence[tuple[int, int]], version: str
     ) -> Iterator[bytes]:
         def hold(block: list[tuple[int, int]]) -> _Held:
-            return self._hold(key, version, block[0][0], sum(block[-1]))
+            start, (offset, length) = block[0][0], block[-1]
+            return self._hold(key, version, start, offset + length)
 
         blocks = list(_blocks(spans))
         for block, held in zip(blocks, each_ahead(hold, blocks), strict=True):

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.trial.settings import free_ports
@@ -69,7 +70,8 @@ def test_the_cluster_as_it_is_written(tmp_path: Path) -> None:
         try:
             assert shell.wait(timeout=120) == 0, log.read_text()
         finally:
-            os.killpg(shell.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
     assert list(tmp_path.glob("storage/*/clip.gif"))
 
 

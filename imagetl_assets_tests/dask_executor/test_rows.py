@@ -1,10 +1,14 @@
 """Steps that follow on each other: what one worker runs in a row, and what ends the row."""
 
 import ast
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 
-from dagster import DagsterEventType, DagsterInstance
+import pytest
+from dagster import DagsterEventType, DagsterInstance, JobDefinition
 
+from imagetl_assets.dask_executor.events import EventWriter
+from imagetl_assets.dask_executor.messages import ForwardedEvent
 from imagetl_assets_tests.dask_executor import jobs_rows as jobs
 from imagetl_assets_tests.dask_executor.conftest import Marks, run_job
 from imagetl_assets_tests.dask_executor.histories import events, steps_that
@@ -37,14 +41,61 @@ def test_a_worker_goes_on_with_the_step_that_most_is_waiting_for(
     assert marks.of("start") == marks.of("near") == marks.of("far")  # the same process
 
 
-def test_a_step_of_a_pool_is_not_held_for_a_worker(
+@pytest.mark.parametrize("job", [jobs.pool_job, jobs.tag_job], ids=["pool", "tag"])
+def test_a_step_that_waits_for_a_slot_is_not_held_for_a_worker(
+    job: JobDefinition, cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    with run_job(job, instance, run_config=cluster.run_config(), tags=marks.tags) as result:
+        assert result.success
+        assert [len(steps) for steps in batches(instance, result.run_id)] == [1, 1]
+
+
+def test_a_step_finds_what_was_before_it_in_the_event_log(
+    cluster: DaskProcesses,
+    instance: DagsterInstance,
+    marks: Marks,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also if the run's process is slow to write it."""
+    write = EventWriter.write
+
+    def write_late(writer: EventWriter, events: Sequence[ForwardedEvent]) -> None:
+        time.sleep(0.1)
+        write(writer, events)
+
+    monkeypatch.setattr(EventWriter, "write", write_late)
+    with run_job(
+        jobs.log_job, instance, run_config=cluster.run_config(), tags=marks.tags
+    ) as result:
+        assert result.output_for_node("succeeded_before") == ["first", "then"]
+        assert batches(instance, result.run_id) == [["first", "then", "succeeded_before"]]
+
+
+def test_a_retry_ends_the_row(
     cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
     with run_job(
-        jobs.pool_job, instance, run_config=cluster.run_config(), tags=marks.tags
+        jobs.retried_row_job, instance, run_config=cluster.run_config(), tags=marks.tags
     ) as result:
         assert result.success
-        assert batches(instance, result.run_id) == [["first"], ["in_pool"]]
+        started = list(steps_that(START, instance, result.run_id))
+        assert started == ["first", "fails_once", "after"]
+        assert len(marks.of("fails_once")) == 2
+        found = batches(instance, result.run_id)
+    assert found == [["first", "fails_once", "after"], ["fails_once", "after"]]
+
+
+def test_a_step_without_its_input_is_skipped(
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    with run_job(
+        jobs.skipped_row_job, instance, run_config=cluster.run_config(), tags=marks.tags
+    ) as result:
+        assert result.success
+        assert list(steps_that(START, instance, result.run_id)) == ["first", "gives_nothing"]
+        skipped = steps_that(DagsterEventType.STEP_SKIPPED, instance, result.run_id)
+        assert list(skipped) == ["skipped"]
+        assert batches(instance, result.run_id) == [["first", "gives_nothing", "skipped"]]
 
 
 def test_a_failure_ends_the_row(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagetl_assets.storage.base import BLOCK_BYTES
@@ -31,6 +32,7 @@ def recorder() -> tuple[Callable[[int, int], bytes], list[tuple[int, int]]]:
     return read, asked
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, SIZE), st.integers(0, 2 * BLOCK_BYTES)), max_size=6))
 def test_any_part_can_be_read_in_any_order(parts: list[tuple[int, int]]) -> None:
     with open_ranges(read_data, SIZE) as file:
@@ -84,16 +86,33 @@ def test_an_error_is_raised_where_it_belongs() -> None:
 
 
 def test_work_is_done_one_ahead_and_no_further() -> None:
-    begun: list[int] = []
+    begun = [threading.Event() for _ in range(5)]
 
     def work(item: int) -> int:
-        begun.append(item)
+        begun[item].set()
         return 2 * item
 
     results = each_ahead(work, range(5))
     assert next(results) == 0
-    assert len(begun) <= 2
+    assert begun[1].wait(timeout=10)
+    assert not begun[2].is_set()
     assert list(results) == [2, 4, 6, 8]
+
+
+def test_who_stops_early_does_not_wait_for_what_is_under_way() -> None:
+    go_on = threading.Event()
+
+    def work(item: int) -> int:
+        return item if not item else int(go_on.wait(timeout=60))
+
+    results = each_ahead(work, range(3))
+    begin = time.monotonic()
+    assert next(results) == 0
+    results.close()  # type: ignore[attr-defined]
+    with open_ranges(lambda start, end: DATA[start:end] if not start else b"", SIZE) as file:
+        file.read(1)
+    assert time.monotonic() - begin < 30
+    go_on.set()
 
 
 def test_an_error_of_the_work_comes_after_the_results_before_it() -> None:
