@@ -23,7 +23,6 @@ RESULTS = PROJECT / "benchmarks" / "results.json"
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what the arguments ask for; return the exit code."""
     options = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all processes are ended
     path = options.results or (CACHE / "quick.json" if options.quick else RESULTS)
     kept = results.load(path)
     names = options.only or list(COMPARISONS)
@@ -32,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = 0
     for name in [] if options.report else names:
         say(f"{name}: {COMPARISONS[name].title}")
+        # So that all processes are ended. Each time, as a Dagster run in this process sets its own.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         try:
             kept[name] = _measured(name, options.rounds, quick=options.quick)
         except ContenderFailed as error:
