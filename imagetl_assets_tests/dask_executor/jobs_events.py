@@ -1,15 +1,14 @@
 """Jobs that talk: to the log, to Python's logging, to stdout and stderr."""
 
 import logging
-import os
-import sqlite3
 import subprocess
 import sys
 import time
 from functools import cache
-from pathlib import Path
+from typing import Any
 
 from dagster import AssetKey, AssetMaterialization, OpExecutionContext, job, op
+from sqlalchemy import Engine, create_engine, event, text
 
 from imagetl_assets.dask_executor import dask_executor
 from imagetl_assets_tests.dask_executor.jobs import mark
@@ -62,38 +61,37 @@ def printing_job() -> None:
 
 
 @cache
-def _opened_databases() -> list[str]:
-    """The files that sqlite3 opens in this process from now on."""
-    opened: list[str] = []
+def _statements() -> list[str]:
+    """The kinds of statements that SQLAlchemy executes in this process from now on."""
+    kinds: list[str] = []
 
-    def hook(event: str, args: tuple[object, ...]) -> None:
-        if event == "sqlite3.connect":
-            opened.append(str(args[0]))
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        kinds.append(statement.split()[0].upper())
 
-    sys.addaudithook(hook)
-    return opened
+    event.listen(Engine, "before_cursor_execute", note)
+    return kinds
 
 
 @op
 def watches_databases() -> int:
-    _opened_databases()
+    _statements()
     return 1
 
 
 @op
 def talks(context: OpExecutionContext, number: int) -> int:
-    context.log.info("opens no database for this")
+    context.log.info("writes to no database for this")
     context.log_event(AssetMaterialization(AssetKey("told")))
     return number
 
 
 @op
-def tells_what_was_opened(context: OpExecutionContext, number: int) -> None:
-    sqlite3.connect(":memory:").close()  # the watch itself works
-    mark(context, " ".join(Path(name).name for name in _opened_databases()))
-    mark(context, str(os.getpid()))
+def tells_what_was_executed(context: OpExecutionContext, number: int) -> None:
+    with create_engine("sqlite://").connect() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS none"))  # the watch itself works
+    mark(context, " ".join(_statements()))
 
 
 @job(executor_def=dask_executor)
 def watching_job() -> None:
-    tells_what_was_opened(talks(watches_databases()))
+    tells_what_was_executed(talks(watches_databases()))
