@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.environments import PROJECT
+from imagetl_assets_tests.dask_executor.processes import AS_TOLD
 
 _SAMPLE_SECONDS = 0.05
 _LOOKS = 20
@@ -88,8 +89,7 @@ def surroundings(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for a contender, the same whatever the user's own settings are."""
     settings = ("IMAGETL_", "DAGSTER_", "DASK_", "PREFECT_", "PYTHONDONTWRITEBYTECODE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
-    as_told = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}  # in docs/cluster.md
-    return {**inherited, "PYTHONPATH": str(PROJECT), **as_told, **(env or {})}
+    return {**inherited, "PYTHONPATH": str(PROJECT), **AS_TOLD, **(env or {})}
 
 
 def complaint(log: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from dagster import DagsterEventType, DagsterInstance, JobDefinition
+from dagster._core.execution.job_execution_result import JobExecutionResult
 
 from imagetl_assets.dask_executor.events import EventWriter
 from imagetl_assets.dask_executor.messages import ForwardedEvent
@@ -18,6 +19,15 @@ START = DagsterEventType.STEP_START
 SUCCESS = DagsterEventType.STEP_SUCCESS
 
 
+Run = Callable[[JobDefinition], JobExecutionResult]
+
+
+@pytest.fixture
+def run(cluster: DaskProcesses, instance: DagsterInstance, marks: Marks) -> Run:
+    """Runs a job on the shared cluster."""
+    return lambda job: run_job(job, instance, run_config=cluster.run_config(), tags=marks.tags)
+
+
 def batches(instance: DagsterInstance, run_id: str) -> list[list[str]]:
     """The steps of each batch that a worker has begun."""
     return [
@@ -28,11 +38,9 @@ def batches(instance: DagsterInstance, run_id: str) -> list[list[str]]:
 
 
 def test_a_worker_goes_on_with_the_step_that_most_is_waiting_for(
-    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+    run: Run, instance: DagsterInstance, marks: Marks
 ) -> None:
-    with run_job(
-        jobs.fork_job, instance, run_config=cluster.run_config(), tags=marks.tags
-    ) as result:
+    with run(jobs.fork_job) as result:
         assert result.success
         assert result.output_for_node("far") == 3
         assert result.output_for_node("aside") == 2
@@ -43,40 +51,31 @@ def test_a_worker_goes_on_with_the_step_that_most_is_waiting_for(
 
 @pytest.mark.parametrize("job", [jobs.pool_job, jobs.tag_job], ids=["pool", "tag"])
 def test_a_step_that_waits_for_a_slot_is_not_held_for_a_worker(
-    job: JobDefinition, cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+    job: JobDefinition, run: Run, instance: DagsterInstance
 ) -> None:
-    with run_job(job, instance, run_config=cluster.run_config(), tags=marks.tags) as result:
+    with run(job) as result:
         assert result.success
         assert [len(steps) for steps in batches(instance, result.run_id)] == [1, 1]
 
 
 def test_a_step_finds_what_was_before_it_in_the_event_log(
-    cluster: DaskProcesses,
-    instance: DagsterInstance,
-    marks: Marks,
-    monkeypatch: pytest.MonkeyPatch,
+    run: Run, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also if the run's process is slow to write it."""
     write = EventWriter.write
 
     def write_late(writer: EventWriter, events: Sequence[ForwardedEvent]) -> None:
-        time.sleep(0.1)
+        time.sleep(0.03)  # a row ends after half a second
         write(writer, events)
 
     monkeypatch.setattr(EventWriter, "write", write_late)
-    with run_job(
-        jobs.log_job, instance, run_config=cluster.run_config(), tags=marks.tags
-    ) as result:
+    with run(jobs.log_job) as result:
         assert result.output_for_node("succeeded_before") == ["first", "then"]
         assert batches(instance, result.run_id) == [["first", "then", "succeeded_before"]]
 
 
-def test_a_retry_ends_the_row(
-    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
-) -> None:
-    with run_job(
-        jobs.retried_row_job, instance, run_config=cluster.run_config(), tags=marks.tags
-    ) as result:
+def test_a_retry_ends_the_row(run: Run, instance: DagsterInstance, marks: Marks) -> None:
+    with run(jobs.retried_row_job) as result:
         assert result.success
         started = list(steps_that(START, instance, result.run_id))
         assert started == ["first", "fails_once", "after"]
@@ -85,12 +84,8 @@ def test_a_retry_ends_the_row(
     assert found == [["first", "fails_once", "after"], ["fails_once", "after"]]
 
 
-def test_a_step_without_its_input_is_skipped(
-    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
-) -> None:
-    with run_job(
-        jobs.skipped_row_job, instance, run_config=cluster.run_config(), tags=marks.tags
-    ) as result:
+def test_a_step_without_its_input_is_skipped(run: Run, instance: DagsterInstance) -> None:
+    with run(jobs.skipped_row_job) as result:
         assert result.success
         assert list(steps_that(START, instance, result.run_id)) == ["first", "gives_nothing"]
         skipped = steps_that(DagsterEventType.STEP_SKIPPED, instance, result.run_id)
@@ -98,12 +93,8 @@ def test_a_step_without_its_input_is_skipped(
         assert batches(instance, result.run_id) == [["first", "gives_nothing", "skipped"]]
 
 
-def test_a_failure_ends_the_row(
-    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
-) -> None:
-    with run_job(
-        jobs.failing_row_job, instance, run_config=cluster.run_config(), tags=marks.tags
-    ) as result:
+def test_a_failure_ends_the_row(run: Run, instance: DagsterInstance, marks: Marks) -> None:
+    with run(jobs.failing_row_job) as result:
         assert not result.success
         assert list(steps_that(START, instance, result.run_id)) == ["first", "fails_then"]
     assert marks.of("never") == []
@@ -122,12 +113,10 @@ def test_only_the_step_that_was_running_is_lost_with_its_worker(
 
 
 def test_a_resource_that_does_not_start_takes_only_the_step_that_needs_it(
-    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+    run: Run, instance: DagsterInstance, marks: Marks
 ) -> None:
     # Not entered: the result would start the resources to read outputs with.
-    result = run_job(
-        jobs.broken_row_job, instance, run_config=cluster.run_config(), tags=marks.tags
-    )
+    result = run(jobs.broken_row_job)
     assert not result.success
     assert list(steps_that(SUCCESS, instance, result.run_id)) == ["first"]
     (failure,) = result.get_step_failure_events()
