@@ -47,6 +47,7 @@ class Contender:
         """Run once for the bundle at `url`. Raises ContenderFailed."""
         assert self.process.stdin
         assert self.process.stdout
+        os.sync()  # what the one before has left to be written is not this one's
         with _sampled(self.process.pid) as peaks:
             try:
                 self.process.stdin.write(f"{url}\n")

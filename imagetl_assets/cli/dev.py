@@ -53,8 +53,9 @@ def _cluster(options: DevOptions) -> Iterator[Any]:
     """Run a Dask cluster. Its processes do not see Ctrl-C: they are stopped when the block ends."""
     from distributed import LocalCluster
 
-    from imagetl_assets.dask_executor.profiler import worker_config
+    from imagetl_assets.dask_executor.worker_settings import set_worker_defaults
 
+    set_worker_defaults()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which processes inherit
     try:
         cluster = LocalCluster(
@@ -62,7 +63,6 @@ def _cluster(options: DevOptions) -> Iterator[Any]:
             dashboard_address=f"{options.host}:{options.dashboard_port}",
             n_workers=options.workers or min(4, os.cpu_count() or 1),
             threads_per_worker=1,
-            config=worker_config(),
         )
     finally:
         signal.signal(signal.SIGINT, before)

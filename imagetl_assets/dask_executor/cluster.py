@@ -19,7 +19,7 @@ from distributed.system import MEMORY_LIMIT
 
 from imagetl_assets.dask_executor.calls import by_name
 from imagetl_assets.dask_executor.messages import Message
-from imagetl_assets.dask_executor.profiler import worker_config
+from imagetl_assets.dask_executor.worker_settings import set_worker_defaults
 
 # Where the cluster classes of dagster-dask's kinds are, and the package that brings them.
 CLUSTER_CLASSES: Mapping[str, tuple[str, str, str]] = {
@@ -185,7 +185,7 @@ def _start_local(cluster_class: Any, options: Mapping[str, Any], warm_up: str) -
         "preload": [warm_up],
     }
     if options.get("processes", True):
-        defaults["config"] = worker_config()
+        set_worker_defaults()
     cluster = cluster_class(**{**defaults, **options, "n_workers": 0})
     cluster.scale(workers)
     return cluster

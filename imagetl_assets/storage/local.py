@@ -105,8 +105,8 @@ class LocalStore(Store):
             for name in names:
                 (place / name).stat()
             return
-        for path in set(new.iterdir()) - {new / name for name in names}:
-            path.unlink()
+        for name in set(os.listdir(new)) - set(names):
+            (new / name).unlink()
         old = new.with_name(f"{new.name}.old")
         with suppress(FileNotFoundError):
             place.rename(old)

@@ -17,7 +17,11 @@ from typing import Any
 from distributed import Client
 
 PROJECT = Path(__file__).parents[2]
-AS_TOLD = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}  # in docs/cluster.md
+AS_TOLD = {  # in docs/cluster.md
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
+    "MALLOC_TRIM_THRESHOLD_": "33554432",
+    "MALLOC_MMAP_THRESHOLD_": "16777216",
+}
 
 
 @dataclass

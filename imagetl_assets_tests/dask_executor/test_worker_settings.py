@@ -1,0 +1,51 @@
+"""How workers are set that are started for a run."""
+
+import os
+
+import dask
+import pytest
+from dagster import DagsterInstance, job, op
+
+from imagetl_assets.dask_executor import dask_executor
+from imagetl_assets_tests.dask_executor.conftest import run_job
+
+LOCAL = {"execution": {"config": {"cluster": {"local": {"n_workers": 1}}}}}
+PROFILER = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
+KEPT, LARGE = "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"
+
+
+@op
+def settings() -> list[str | None]:
+    profiled = dask.config.get("distributed.worker.profile.enabled")
+    return [str(profiled), os.environ.get(KEPT), os.environ.get(LARGE)]
+
+
+@job(executor_def=dask_executor)
+def settings_job() -> None:
+    settings()
+
+
+@pytest.fixture(autouse=True)
+def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (PROFILER, KEPT, LARGE):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ({}, ["False", "33554432", "16777216"]),
+        ({PROFILER: "true"}, ["True", "33554432", "16777216"]),
+        ({PROFILER: "false", KEPT: "65536", LARGE: "131072"}, ["False", "65536", "131072"]),
+    ],
+)
+def test_workers_of_a_local_cluster_are_set_for_steps_unless_the_user_says_otherwise(
+    chosen: dict[str, str],
+    expected: list[str],
+    instance: DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    with run_job(settings_job, instance, run_config=LOCAL) as result:
+        assert result.output_for_node("settings") == expected
