@@ -24,10 +24,11 @@ from dagster._core.storage.tags import (
 )
 from distributed import LocalCluster
 
-from benchmarks.peers.turns import Run, take_turns
+from benchmarks.peers.turns import Run, set_aside, take_turns
 from imagetl_assets.names import RESERVED_FOLDER
 from imagetl_assets.settings import storage_root
 from imagetl_assets.storage import open_store
+from imagetl_assets.storage.local import LocalStore
 
 DEFINITIONS = {
     "dask": ("imagetl_assets.definitions", "defs"),
@@ -77,13 +78,16 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
         yield run
 
 
-def remove_results() -> None:
-    """Remove what the last run has stored, so that the next one downloads again."""
+def clear_storage() -> None:
+    """Take away what the last run has stored, so that the next one downloads again."""
     store = open_store(storage_root())
-    for name in store.list_folders(""):
-        if name != RESERVED_FOLDER:
+    partitions = [name for name in store.list_folders("") if name != RESERVED_FOLDER]
+    if isinstance(store, LocalStore):
+        set_aside(Path(store.root, name) for name in partitions)
+    else:
+        for name in partitions:
             store.delete_folder(name)
 
 
 if __name__ == "__main__":
-    take_turns(partial(prepared, sys.argv.pop(1), int(sys.argv.pop(1))), remove_results)
+    take_turns(partial(prepared, sys.argv.pop(1), int(sys.argv.pop(1))), clear_storage)

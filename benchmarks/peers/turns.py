@@ -8,22 +8,36 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Callable, ContextManager  # noqa: UP035  # which Python 3.8 asks for
+from typing import Callable, ContextManager, Iterable  # noqa: UP035  # which Python 3.8 asks for
 
 Run = Callable[[str], None]
 
 
-def remove_files() -> None:
-    """Remove what the last run has left in the working folder."""
-    for path in Path().iterdir():
+def set_files_aside() -> None:
+    """Set aside what the last run has left in the working folder."""
+    set_aside(path for path in Path().iterdir() if path.is_file())
+
+
+def set_aside(paths: Iterable[Path]) -> None:
+    """Move files and folders to a folder beside the working folder, and empty the files.
+
+    They are not deleted: for each file that is made, ext4 looks at all that were deleted in the
+    minutes before, so that the time of a run would tell how much others had deleted.
+    """
+    here = Path.cwd()
+    aside = Path(tempfile.mkdtemp(prefix=f"{here.name}-", dir=here.parent))
+    for path in paths:
+        path.rename(aside / path.name)
+    for path in aside.rglob("*"):
         if path.is_file():
-            path.unlink()
+            os.truncate(path, 0)
 
 
 def take_turns(
-    prepared: Callable[[], ContextManager[Run]], clear: Callable[[], None] = remove_files
+    prepared: Callable[[], ContextManager[Run]], clear: Callable[[], None] = set_files_aside
 ) -> None:
     """Run for each URL that comes in on standard input; answer with the seconds, a line each.
 

@@ -11,9 +11,10 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
@@ -21,7 +22,7 @@ from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, Messa
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from dagster import AssetKey, DagsterInstance
+    from dagster import AssetKey, DagsterEventType, DagsterInstance
     from dagster._core.events.log import EventLogEntry
     from dagster._core.storage.event_log.base import AssetRecord
     from distributed import Worker
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 0.25  # an event is on its way at most this long after it happened
 WRITTEN_SECONDS = 30.0  # a step that needs what was told waits at most so long for it
-WRITTEN_POLL_SECONDS = 0.003
+WRITTEN_POLL_SECONDS = 0.001, 0.05  # from the first look to the next, and at most: each is a query
 
 
 class EventSender:
@@ -123,13 +124,10 @@ class EventForwarder:
 
         They were told to have.
         """
-        deadline = time.monotonic() + WRITTEN_SECONDS
-        while not self._have_succeeded(step_keys):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(WRITTEN_POLL_SECONDS)
-        self._told_assets.clear()
-        return True
+        written = _wait_for(lambda: self._have_succeeded(step_keys))
+        if written:
+            self._told_assets.clear()
+        return written
 
     def _have_succeeded(self, step_keys: AbstractSet[str]) -> bool:
         from dagster import DagsterEventType
@@ -154,7 +152,7 @@ class EventForwarder:
             self._write(event, batch_metadata=batch_metadata)
         elif not self._instance.should_store_event(event):
             return
-        elif self._storage is None:
+        elif self._storage is None or _is_more_than_a_row(event):
             sender.add(ForwardedEvent(None, event, event.dagster_event))
         else:
             row = self._storage._event_to_row(event)  # what SqlEventLogStorage itself inserts
@@ -173,9 +171,7 @@ class EventForwarder:
         told = {key: at for key, at in self._told_assets.items() if key in (asset_keys or [])}
         if told and self._sender is not None:
             self._sender.send(urgent=True)
-            deadline = time.monotonic() + WRITTEN_SECONDS
-            while not self._are_written(told) and time.monotonic() < deadline:
-                time.sleep(WRITTEN_POLL_SECONDS)
+            _wait_for(lambda: self._are_written(told))
             for key in told:
                 self._told_assets.pop(key, None)
         return self._read_asset_records(asset_keys)
@@ -189,38 +185,36 @@ class EventForwarder:
         return all(written.get(key, 0) >= at for key, at in told.items())
 
 
+def _wait_for(written: Callable[[], bool]) -> bool:
+    """Wait until the event log holds what is looked for; False if it takes `WRITTEN_SECONDS`."""
+    deadline = time.monotonic() + WRITTEN_SECONDS
+    pause, longest = WRITTEN_POLL_SECONDS
+    while not written():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(1.5 * pause, longest)
+    return True
+
+
 class EventWriter:
     """Writes events into the event log of the run's process."""
 
     def __init__(self, instance: DagsterInstance, run_id: str) -> None:
-        from dagster._core.events import (
-            ASSET_CHECK_EVENTS,
-            ASSET_EVENTS,
-            EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
-        )
-
         self._instance = instance
         self._run_id = run_id
-        # For these, an event log keeps more than a row in its table.
-        self._special = {
-            event_type.value
-            for event_type in {
-                *ASSET_EVENTS,
-                *ASSET_CHECK_EVENTS,
-                *EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
-            }
-        }
 
     def write(self, events: Sequence[ForwardedEvent]) -> None:
         """Write events in their order, plain ones that follow each other in one transaction."""
         rows: list[Any] = []
         for event in events:
-            if event.row is not None and event.row["dagster_event_type"] not in self._special:
+            if event.row is not None:
                 rows.append(event.row)
                 continue
             self._insert(rows)
             rows = []
-            self._instance.handle_new_event(event.entry or _entry_of(event))
+            assert event.entry is not None
+            self._instance.handle_new_event(event.entry)
         self._insert(rows)
 
     @contextmanager
@@ -256,9 +250,21 @@ class EventWriter:
                 subscriber(_entry_from_json(row["event"]))
 
 
-def _entry_of(event: ForwardedEvent) -> EventLogEntry:
-    assert event.row is not None
-    return _entry_from_json(event.row["event"])
+def _is_more_than_a_row(entry: EventLogEntry) -> bool:
+    """Whether an event log keeps more of it than a row in its table."""
+    told = entry.dagster_event
+    return told is not None and told.event_type in _types_of_more_than_a_row()
+
+
+@cache
+def _types_of_more_than_a_row() -> AbstractSet[DagsterEventType]:
+    from dagster._core.events import (
+        ASSET_CHECK_EVENTS,
+        ASSET_EVENTS,
+        EVENT_TYPE_TO_PIPELINE_RUN_STATUS,
+    )
+
+    return {*ASSET_EVENTS, *ASSET_CHECK_EVENTS, *EVENT_TYPE_TO_PIPELINE_RUN_STATUS}
 
 
 def _entry_from_json(json: str) -> EventLogEntry:

@@ -51,6 +51,7 @@ from imagetl_assets.dask_executor.database import be_patient
 from imagetl_assets.dask_executor.events import EventWriter
 from imagetl_assets.dask_executor.followers import Followers
 from imagetl_assets.dask_executor.loading import code_version
+from imagetl_assets.dask_executor.lookups import remember_schema
 from imagetl_assets.dask_executor.messages import Batch, Message, RunSpec
 from imagetl_assets.dask_executor.reexecution import with_steps_never_started
 from imagetl_assets.dask_executor.sqlite import make_sqlite_fast
@@ -118,6 +119,7 @@ class DaskExecutor(Executor):
         config = self._config
         make_sqlite_fast()
         be_patient(plan_context.instance)
+        remember_schema(plan_context.instance)
         execution_plan = with_steps_never_started(plan_context, execution_plan)
         with ExitStack() as stack:
             cluster = stack.enter_context(
@@ -142,7 +144,6 @@ class DaskExecutor(Executor):
             )
             run = _Run(config, plan_context, execution_plan, cluster, active)
             try:
-                yield run.start_event()
                 yield from run.events()
             finally:
                 run.close()
@@ -176,22 +177,10 @@ class _Run:
         self._no_worker_since: float | None = None
         cluster.ask_workers(startup_check.question(config.same_environment))
 
-    def start_event(self) -> DagsterEvent:
-        """Says where the run's steps will be run."""
-        count = self._cluster.size
-        return DagsterEvent.engine_event(
-            self._context,
-            f"Running steps on the Dask cluster at {self._cluster.address}, {count} workers",
-            EngineEventData(
-                {
-                    "dask_scheduler": self._cluster.address,
-                    "dask_dashboard": MetadataValue.url(self._cluster.dashboard),
-                }
-            ),
-        )
-
     def events(self) -> Iterator[DagsterEvent]:
         """The loop."""
+        yield from self._submit_ready_steps()
+        yield self._start_event()  # while the first steps are on their way
         while self._batches or not self._active.is_complete:
             if self._active.check_for_interrupts():
                 yield from self._stop()
@@ -210,6 +199,20 @@ class _Run:
                         yield from self._take_answer(news)
             yield from self._check_time_limits()
             yield from self._active.plan_events_iterator(self._context)
+
+    def _start_event(self) -> DagsterEvent:
+        """Says where the run's steps will be run."""
+        count = self._cluster.size
+        return DagsterEvent.engine_event(
+            self._context,
+            f"Running steps on the Dask cluster at {self._cluster.address}, {count} workers",
+            EngineEventData(
+                {
+                    "dask_scheduler": self._cluster.address,
+                    "dask_dashboard": MetadataValue.url(self._cluster.dashboard),
+                }
+            ),
+        )
 
     def close(self) -> None:
         """Leave nothing running and nothing behind on the cluster."""

@@ -21,9 +21,11 @@ from dagster._serdes import serialize_value
 from imagetl_assets.dask_executor.database import be_patient
 from imagetl_assets.dask_executor.events import EventForwarder
 from imagetl_assets.dask_executor.lookups import (
+    remember_annotations,
     remember_partitions,
     remember_resource_types,
     remember_run_configs,
+    remember_schema,
 )
 from imagetl_assets.dask_executor.sqlite import make_sqlite_fast
 
@@ -110,8 +112,10 @@ def load_instance(ref: InstanceRef) -> LoadedInstance:
         make_sqlite_fast()
         remember_resource_types()
         remember_run_configs()
+        remember_annotations()
         instance = DagsterInstance.from_ref(ref)
         be_patient(instance)
+        remember_schema(instance)
         remember_partitions(instance)
         return LoadedInstance(instance, EventForwarder(instance))
 

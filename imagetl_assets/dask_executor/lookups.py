@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict, namedtuple
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,6 +47,49 @@ def remember_partitions(instance: DagsterInstance) -> None:
 
     instance.has_dynamic_partition = has_dynamic_partition  # type: ignore[method-assign]
     instance.delete_dynamic_partition = delete_dynamic_partition  # type: ignore[method-assign]
+
+
+def remember_schema(instance: DagsterInstance) -> None:
+    """Have an instance remember which tables and columns its databases have, once they are there.
+
+    Dagster looks at them whenever it reads runs, or writes events of assets and of checks.
+    """
+    _remember_if_true(instance.run_storage, "has_run_stats_index_cols")
+    _remember_if_true(instance.event_log_storage, "has_table")
+    _remember_if_true(instance.event_log_storage, "_has_asset_key_col_on_connection")
+
+
+def _remember_if_true(storage: Any, method: str) -> None:
+    """Have a storage remember by name what a method, asked for that name, has found to be there."""
+    look = getattr(storage, method, None)
+    if look is None or method in vars(storage):
+        return  # it has none, or is remembering already
+    there: set[Any] = set()
+
+    def remembering_look(*args: Any) -> bool:
+        name = args[-1:]
+        if name not in there and look(*args):
+            there.add(name)
+        return name in there
+
+    setattr(storage, method, remembering_look)
+
+
+def remember_annotations() -> None:
+    """Have this process look at a function's annotations and docstring once, not for each step."""
+    from dagster._core.definitions import inference
+
+    replaced: Any = inference
+    infer = replaced.infer_output_props
+    if infer.__module__ == __name__:
+        return
+    remembering_infer = lru_cache(maxsize=256)(infer)
+
+    def infer_output_props(fn: Any) -> Any:
+        # Of a function, what can be called otherwise need not have a hash.
+        return remembering_infer(fn) if isinstance(fn, FunctionType) else infer(fn)
+
+    replaced.infer_output_props = infer_output_props
 
 
 def remember_run_configs() -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dagster._core.execution.retries import RetryMode
     from dagster._core.instance.ref import InstanceRef
 
+MOST_COMPRESSED_BYTES = 128 * 1024
+
 # begun:    the batch's first step is about to start
 # events:   events of the batch's steps, in order
 # end:      the batch is over; `steps` are those that it hands back without having started them
@@ -64,8 +66,8 @@ class Batch:
 class ForwardedEvent:
     """An entry for the event log.
 
-    `row` has the columns of the event log's table, made on the worker, or is None where the
-    instance's event log is not an SQL table; then `entry` is set.
+    `row` has the columns of the event log's table, made on the worker, or is None where that is not
+    all: the event log is not an SQL table, or keeps more of such an event. Then `entry` is set.
     """
 
     row: Mapping[str, Any] | None
@@ -95,8 +97,14 @@ class Message:
         return self.kind in ("begun", "events") and not self.urgent
 
     def to_wire(self) -> dict[str, Any]:
-        """As a message that Dask can pack; events are small and alike, so they are compressed."""
-        return {"dagster-message": zlib.compress(pickle.dumps(self, protocol=5), 1)}
+        """As a message that Dask can pack.
+
+        Events are small and alike, so they are compressed. What is large is a picture, or so many
+        events that it is better to be quick.
+        """
+        pickled = pickle.dumps(self, protocol=5)
+        level = 1 if len(pickled) <= MOST_COMPRESSED_BYTES else 0
+        return {"dagster-message": zlib.compress(pickled, level)}
 
     @staticmethod
     def from_wire(wire: Any) -> Message | None:

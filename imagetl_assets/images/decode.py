@@ -52,7 +52,7 @@ def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
     width, height, _ = gif.screen_size([layout])
     check_size(width, height, max_pixels)
     _check_total(width * height * len(layout.images), max_pixels)
-    canvas = Image.new("RGBA", (width, height))
+    canvas = None
     for image in layout.images:
         table, block = gif.ranges(image, data)
         drawn = gif.pixels(image, table, block)
@@ -63,9 +63,11 @@ def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
             shown = drawn
         else:
             rgba = drawn.convert("RGBA")
-            shown = canvas.copy()
+            shown = canvas.copy() if canvas else Image.new("RGBA", (width, height))
             shown.paste(rgba, (image.left, image.top), rgba)
         yield shown
+        if image is layout.images[-1]:
+            return
         if image.disposal == gif.TO_BACKGROUND:
             canvas = shown.convert("RGBA")
             canvas.paste((0, 0, 0, 0), (image.left, image.top, *image.corner))

@@ -8,7 +8,8 @@ so that a second pass is rarely needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode, gif, palette, transcode
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 _COLOURS = 64
 _SIDE = 240  # longest side, in pixels
 _TRIAL = 0.6  # scale of the trial
-_THREADS = 2  # Pillow decodes and resizes without the interpreter's lock
-_SAMPLE = 32, 32  # size of a frame's share of the picture that the palette is made for
+_THREADS = 2  # Pillow decodes, resizes and encodes without the interpreter's lock
+_SAMPLE = 24, 24  # size of a frame's share of the picture that the palette is made for
 
 
 def preview(
@@ -48,23 +49,25 @@ def preview(
         ImageError: a frame cannot be decoded, or even the smallest preview is too large.
     """
     get = frames if callable(frames) else frames.__getitem__
-    pictures, images = _pick(get, count, max_frames)
-    duration = min(duration_ms * images / len(pictures), 655_350)
-    shared = _shared_palette(pictures)
-    # The first frame tells what a pixel costs; a tenth is left for frames that cost more.
-    first = _encode(pictures[0], _TRIAL, shared)
-    scale = min(1.0, _TRIAL * (0.9 * max_bytes / len(pictures) / len(first)) ** 0.5)
-    while scale > 0.01:
-        encoded = [_encode(picture, scale, shared) for picture in pictures]
-        result = transcode.join(encoded, duration_ms=duration, loop=0 if len(encoded) > 1 else None)
-        if len(result) <= max_bytes:
-            return result
-        scale *= 0.9 * (max_bytes / len(result)) ** 0.5
+    with ThreadPoolExecutor(_THREADS) as pool:
+        pictures, images = _pick(get, count, max_frames, pool)
+        duration = min(duration_ms * images / len(pictures), 655_350)
+        shared = _shared_palette(pictures)
+        # The first frame tells what a pixel costs; a tenth is left for frames that cost more.
+        first = _encode(pictures[0], _TRIAL, shared)
+        scale = min(1.0, _TRIAL * (0.9 * max_bytes / len(pictures) / len(first)) ** 0.5)
+        loop = 0 if len(pictures) > 1 else None
+        while scale > 0.01:
+            encoded = list(pool.map(partial(_encode, scale=scale, shared=shared), pictures))
+            result = transcode.join(encoded, duration_ms=duration, loop=loop)
+            if len(result) <= max_bytes:
+                return result
+            scale *= 0.9 * (max_bytes / len(result)) ** 0.5
     raise ImageError(f"no preview of these frames is as small as {max_bytes:,} bytes")
 
 
 def _pick(
-    get: Callable[[int], bytes], count: int, max_frames: int
+    get: Callable[[int], bytes], count: int, max_frames: int, pool: Executor
 ) -> tuple[list[PIL.Image.Image], int]:
     """Return small pictures from all over the clip, and about how many images the clip has.
 
@@ -73,13 +76,12 @@ def _pick(
     files = min(count, max_frames)
     if files < 1:
         raise ImageError("there are no frames to make a preview of")
-    with ThreadPoolExecutor(_THREADS) as pool:
-        found = list(
-            pool.map(
-                lambda number: _small_pictures(get(number * count // files), max_frames // files),
-                range(files),
-            )
+    found = list(
+        pool.map(
+            lambda number: _small_pictures(get(number * count // files), max_frames // files),
+            range(files),
         )
+    )
     images = sum(inside for _, inside in found)
     picked = [small for smalls, _ in found for small in smalls]
     scale = _SIDE / max(max(size) for size, _ in picked)
