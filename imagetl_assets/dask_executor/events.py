@@ -18,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.dask_executor.messages import ForwardedEvent, Message, MessageKind
+from imagetl_assets.dask_executor.sqlite import transactions
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -203,19 +204,21 @@ class EventWriter:
     def __init__(self, instance: DagsterInstance, run_id: str) -> None:
         self._instance = instance
         self._run_id = run_id
+        self._transactions = transactions(instance.event_log_storage)
 
     def write(self, events: Sequence[ForwardedEvent]) -> None:
-        """Write events in their order, plain ones that follow each other in one transaction."""
+        """Write events in their order, in few transactions: plain ones that follow each other."""
         rows: list[Any] = []
-        for event in events:
-            if event.row is not None:
-                rows.append(event.row)
-                continue
+        with self._transactions.one():
+            for event in events:
+                if event.row is not None:
+                    rows.append(event.row)
+                    continue
+                self._insert(rows)
+                rows = []
+                assert event.entry is not None
+                self._instance.handle_new_event(event.entry)
             self._insert(rows)
-            rows = []
-            assert event.entry is not None
-            self._instance.handle_new_event(event.entry)
-        self._insert(rows)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:

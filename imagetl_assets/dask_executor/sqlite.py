@@ -6,14 +6,16 @@ reads its hundred migration scripts twice for each new file and once for each fi
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import ExitStack, contextmanager
 from functools import lru_cache
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
-    from sqlalchemy import Dialect, Engine
+    from sqlalchemy import Connection, Dialect, Engine
 
 KEPT_SECONDS = 1
 
@@ -34,6 +36,56 @@ def make_sqlite_fast() -> None:
     replaced: Any = sql
     replaced.ScriptDirectory = _KeptScripts
     replaced.stamp = _stamp
+
+
+def transactions(storage: Any) -> Transactions:
+    """The transactions of an event log, which has one for all who ask."""
+    found: Transactions | None = vars(storage).get("_transactions")
+    if found is None:
+        found = storage._transactions = Transactions(storage)
+    return found
+
+
+class Transactions:
+    """Lets an event log write many events to each of its files at once.
+
+    Dagster begins and commits several transactions for each event. Does nothing for an event log
+    that is not SQLite.
+    """
+
+    def __init__(self, storage: Any) -> None:
+        from dagster._core.storage.event_log import SqliteEventLogStorage
+
+        self._opened: dict[str, Connection] | None = None
+        self._lock = RLock()
+        if isinstance(storage, SqliteEventLogStorage):
+            storage._db_lock = RLock()  # type: ignore[assignment]  # both files are open at once
+            self._connect = storage._connect
+            storage._connect = self._connect_once  # type: ignore[method-assign]
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Write all in one transaction for each file, which ends with the block.
+
+        What was opened first is committed last: the file of a run, after the one of all runs.
+        """
+        with self._lock, ExitStack() as self._open:
+            self._opened = {}
+            try:
+                yield
+            finally:
+                self._opened = None
+
+    @contextmanager
+    def _connect_once(self, shard: str) -> Iterator[Connection]:
+        with self._lock:  # other threads wait
+            if self._opened is None:
+                with self._connect(shard) as connection:
+                    yield connection
+                return
+            if shard not in self._opened:
+                self._opened[shard] = self._open.enter_context(self._connect(shard))
+            yield self._opened[shard]
 
 
 def _engine_instead(url: str, **options: Any) -> Engine:
