@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from imagetl_assets_tests.dask_executor.processes import AS_TOLD
 _SAMPLE_SECONDS = 0.05
 _LOOKS = 20
 _STOP_SECONDS = 30
+_SETTLE_SECONDS = 0.5  # after a pause, for what a cluster does now and then
 
 
 class ContenderFailed(Exception):
@@ -48,7 +50,7 @@ class Contender:
         assert self.process.stdin
         assert self.process.stdout
         os.sync()  # what the one before has left to be written is not this one's
-        with _sampled(self.process.pid) as peaks:
+        with _awake(self.process.pid), _sampled(self.process.pid) as peaks:
             try:
                 self.process.stdin.write(f"{url}\n")
                 self.process.stdin.flush()
@@ -136,6 +138,24 @@ def _tree(root: int) -> list[psutil.Process]:
 
 
 @contextmanager
+def _awake(pid: int) -> Iterator[None]:
+    """Let a process, and those that it has started, run only while the block does.
+
+    An idle cluster, too, takes processor time, from whoever's turn it is.
+    """
+    for one in _tree(pid):
+        with suppress(psutil.Error):
+            one.resume()
+    time.sleep(_SETTLE_SECONDS)
+    try:
+        yield
+    finally:
+        for one in _tree(pid):
+            with suppress(psutil.Error):
+                one.suspend()
+
+
+@contextmanager
 def _sampled(pid: int) -> Iterator[dict[int, float]]:
     """Yield the peak memory of each process, in bytes, which is followed while the block runs."""
     sampler = _Sampler(pid)
@@ -151,6 +171,9 @@ def _sampled(pid: int) -> Iterator[dict[int, float]]:
 def _end(process: subprocess.Popen[str]) -> None:
     """Let it end by itself, as its input does; make sure of it, and of what it has started."""
     tree = _tree(process.pid)
+    for one in tree:
+        with suppress(psutil.Error):
+            one.resume()
     assert process.stdin
     assert process.stdout
     try:

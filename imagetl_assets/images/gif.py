@@ -33,6 +33,8 @@ _LOOP = Struct("<3s11sBBHB")
 
 _EXTENSION, _IMAGE_SEPARATOR, _TRAILER = b"!,;"
 _CONTROL_LABEL = 0xF9
+_FULL_SUB_BLOCKS = b"\xff" * 64, b"\xff" * 8
+"""The first bytes of so many sub-blocks of full length, which are 256 bytes apart."""
 _TABLE_LENGTHS = {0, *(3 << bits for bits in range(1, 9))}
 NO_DISPOSAL, KEEP, TO_BACKGROUND, TO_PREVIOUS = range(4)
 
@@ -143,8 +145,8 @@ class ClipInfo:
 def walk(window: Window, pos: int, found: Callable[[GifImage], object] | None = None) -> int:
     """Check the block structure of the GIF at `pos` and return the position after its trailer.
 
-    `found` is called with each image in order. Time is that of one step per sub-block (at most 255
-    bytes), memory is that of the window.
+    `found` is called with each image in order. Time is at most that of one step per sub-block (at
+    most 255 bytes), memory is that of the window.
 
     Raises:
         ImageError: this is not a complete GIF, with the position where that was noticed.
@@ -204,10 +206,17 @@ def _table_length(flags: int) -> int:
 
 
 def _skip_sub_blocks(window: Window, pos: int) -> int:
-    """Return the position after the sub-blocks at `pos` and their terminator (sections 15, 16)."""
+    """Return the position after the sub-blocks at `pos` and their terminator (sections 15, 16).
+
+    Encoders fill all sub-blocks but the last, so many are looked at together.
+    """
     while True:
         i = window.index(pos)
         data = window.data
+        for full in _FULL_SUB_BLOCKS:
+            length = 256 * len(full)
+            while data[i : i + length : 256] == full:
+                i += length
         try:
             while size := data[i]:
                 i += size + 1
