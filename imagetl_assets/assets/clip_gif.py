@@ -4,7 +4,6 @@ import base64
 import hashlib
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import BinaryIO
 
@@ -114,10 +113,8 @@ def _clip_and_preview(
     _check_filename(config.filename, files)
     whole = whole_frames(folder, files, config.every)
     try:
-        with ThreadPoolExecutor(1) as pool:
-            picture = pool.submit(_preview, folder, files, whole, config)
-            clip = _assemble(folder, files, whole, config)
-            return clip, picture.result()
+        clip = _assemble(folder, files, whole, config)
+        return clip, _preview(folder, files, whole, config)
     except ImageError as error:
         raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
     except FileChanged:

@@ -144,6 +144,7 @@ class DaskExecutor(Executor):
             )
             run = _Run(config, plan_context, execution_plan, cluster, active)
             try:
+                yield run.start_event()
                 yield from run.events()
             finally:
                 run.close()
@@ -177,10 +178,22 @@ class _Run:
         self._no_worker_since: float | None = None
         cluster.ask_workers(startup_check.question(config.same_environment))
 
+    def start_event(self) -> DagsterEvent:
+        """Says where the run's steps will be run."""
+        count = self._cluster.size
+        return DagsterEvent.engine_event(
+            self._context,
+            f"Running steps on the Dask cluster at {self._cluster.address}, {count} workers",
+            EngineEventData(
+                {
+                    "dask_scheduler": self._cluster.address,
+                    "dask_dashboard": MetadataValue.url(self._cluster.dashboard),
+                }
+            ),
+        )
+
     def events(self) -> Iterator[DagsterEvent]:
         """The loop."""
-        yield from self._submit_ready_steps()
-        yield self._start_event()  # while the first steps are on their way
         while self._batches or not self._active.is_complete:
             if self._active.check_for_interrupts():
                 yield from self._stop()
@@ -199,20 +212,6 @@ class _Run:
                         yield from self._take_answer(news)
             yield from self._check_time_limits()
             yield from self._active.plan_events_iterator(self._context)
-
-    def _start_event(self) -> DagsterEvent:
-        """Says where the run's steps will be run."""
-        count = self._cluster.size
-        return DagsterEvent.engine_event(
-            self._context,
-            f"Running steps on the Dask cluster at {self._cluster.address}, {count} workers",
-            EngineEventData(
-                {
-                    "dask_scheduler": self._cluster.address,
-                    "dask_dashboard": MetadataValue.url(self._cluster.dashboard),
-                }
-            ),
-        )
 
     def close(self) -> None:
         """Leave nothing running and nothing behind on the cluster."""

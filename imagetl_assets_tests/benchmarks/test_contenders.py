@@ -64,6 +64,28 @@ def test_contenders_make_the_clip_and_leave_no_process(bench: Bench) -> None:
     assert not alive
 
 
+def test_a_contender_runs_only_in_its_turn(bench: Bench) -> None:
+    with serve() as server, all_at_work(bench, [FUTURES]) as contenders:
+        url = server.add_file("/three.img", small_bundle(3))
+        process = psutil.Process(contenders[FUTURES.name].process.pid)
+        for _ in range(2):
+            run_once(contenders[FUTURES.name], url, 3)
+            tree = [process, *process.children(recursive=True)]
+            assert {one.status() for one in tree} == {psutil.STATUS_STOPPED}
+
+
+def test_what_a_turn_has_stored_is_emptied_and_not_deleted(bench: Bench) -> None:
+    with serve() as server, all_at_work(bench, [LOOP]) as contenders:
+        url = server.add_file("/three.img", small_bundle(3))
+        folder = contenders[LOOP.name].folder
+        run_once(contenders[LOOP.name], url, 3)
+        stored = {path.stat().st_ino for path in folder.iterdir()}
+        run_once(contenders[LOOP.name], url, 3)
+        aside = [path for path in folder.parent.rglob(f"{folder.name}-*/*") if path.is_file()]
+        assert {path.stat().st_ino for path in aside} == stored
+        assert {path.stat().st_size for path in aside} == {0}
+
+
 def test_one_and_several_bundles_in_a_run(bench: Bench) -> None:
     with serve() as server:
         for number in range(3):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dagster import (
@@ -14,7 +16,8 @@ from dagster import (
     job,
     op,
 )
-from dagster._core.definitions import scoped_resources_builder
+from dagster._core.definitions import inference, scoped_resources_builder
+from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunction
 from dagster._core.definitions.scoped_resources_builder import ScopedResourcesBuilder
 from dagster._core.system_config.objects import ResolvedRunConfig
 
@@ -106,3 +109,55 @@ def test_resources_of_the_same_names_have_the_same_base_type(
     assert type(one).__bases__[0] is type(two).__bases__[0]
     assert (one.a, two.a) == ("one", "two")
     assert two.original_resource_dict == {"a": "two"}
+
+
+class _Storage:
+    """A storage in which a migration makes a table."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def has_table(self, table_name: str) -> bool:
+        self.asked.append(table_name)
+        return self.asked.count(table_name) > 1
+
+
+def test_what_a_database_has_is_looked_up_until_it_is_there() -> None:
+    storage = _Storage()
+    instance: Any = SimpleNamespace(run_storage=_Storage(), event_log_storage=storage)
+    for _ in range(2):
+        lookups.remember_schema(instance)
+    assert [storage.has_table(name) for name in ("late", "late", "late")] == [False, True, True]
+    assert not storage.has_table("other")
+    assert storage.asked == ["late", "late", "other"]
+
+
+def test_dagster_asks_the_storages_what_they_have(tmp_path: Path) -> None:
+    """By the methods that are replaced."""
+    with _instance(tmp_path) as instance:
+        lookups.remember_schema(instance)
+        assert "has_run_stats_index_cols" in vars(instance.run_storage)
+        assert {"has_table", "_has_asset_key_col_on_connection"} <= set(
+            vars(instance.event_log_storage)
+        )
+        assert instance.event_log_storage.supports_asset_checks
+        assert instance.get_run_records() == []
+
+
+def test_annotations_of_a_function_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    infer, asked = inference.infer_output_props, []
+
+    def counting_infer(fn: Any) -> Any:
+        asked.append(fn)
+        return infer(fn)
+
+    monkeypatch.setattr(inference, "infer_output_props", counting_infer)
+    lookups.remember_annotations()
+
+    def count() -> int:
+        """Counts."""
+        return 1
+
+    function = DecoratedOpFunction(decorated_fn=count)
+    assert [function.get_output_annotation() for _ in range(3)] == [int] * 3
+    assert asked == [count]

@@ -7,10 +7,22 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Thread
 
+import pytest
 from alembic.script import ScriptDirectory
-from dagster import DagsterInstance, DagsterRun, EventLogEntry
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    AssetRecordsFilter,
+    DagsterInstance,
+    DagsterRun,
+    EventLogEntry,
+)
+from dagster._core.event_api import EventLogRecord
+from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 
 from imagetl_assets.dask_executor import sqlite
 
@@ -107,6 +119,91 @@ def test_statements_compiled_for_one_file_serve_the_next(tmp_path: Path) -> None
 def _message(entry: EventLogEntry) -> str:
     assert entry.dagster_event is not None
     return str(entry.dagster_event.message)
+
+
+def _materialize(instance: DagsterInstance, run: DagsterRun, count: int) -> None:
+    for number in range(count):
+        event = AssetMaterialization("a", metadata={"number": number})
+        instance.report_dagster_event(_materialized(event), run_id=run.run_id)
+
+
+def _materialized(event: AssetMaterialization) -> DagsterEvent:
+    return DagsterEvent(
+        DagsterEventType.ASSET_MATERIALIZATION.value,
+        job_name="a_job",
+        event_specific_data=StepMaterializationData(event),
+    )
+
+
+def _records(instance: DagsterInstance) -> Sequence[EventLogRecord]:
+    return instance.fetch_materializations(AssetRecordsFilter(AssetKey("a")), limit=10).records
+
+
+@pytest.fixture
+def run_and_instances(
+    tmp_path: Path,
+) -> Iterator[tuple[DagsterRun, DagsterInstance, DagsterInstance]]:
+    """A run, and two instances of the same files, with connections of their own."""
+    sqlite.make_sqlite_fast()
+    with _instance(tmp_path) as instance, _instance(tmp_path) as other:
+        run = DagsterRun(job_name="a_job")
+        instance.add_run(run)
+        yield run, instance, other
+
+
+def test_events_are_written_to_both_files_in_one_transaction(
+    run_and_instances: tuple[DagsterRun, DagsterInstance, DagsterInstance],
+) -> None:
+    run, instance, other = run_and_instances
+    with sqlite.transactions(instance.event_log_storage).one():
+        instance.report_engine_event("hello", run)
+        _materialize(instance, run, 2)
+        assert (len(_records(other)), len(other.all_logs(run.run_id))) == (0, 0)
+    assert (len(_records(other)), len(other.all_logs(run.run_id))) == (2, 3)
+    _materialize(instance, run, 1)  # outside of it, at once
+    assert (len(_records(other)), len(other.all_logs(run.run_id))) == (3, 4)
+
+
+def test_of_events_that_cannot_all_be_written_none_is(
+    run_and_instances: tuple[DagsterRun, DagsterInstance, DagsterInstance],
+) -> None:
+    run, instance, other = run_and_instances
+
+    def write_and_fail() -> None:
+        with sqlite.transactions(instance.event_log_storage).one():
+            _materialize(instance, run, 2)
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        write_and_fail()
+    assert (len(_records(other)), len(other.all_logs(run.run_id))) == (0, 0)
+    _materialize(instance, run, 1)
+    assert (len(_records(other)), len(other.all_logs(run.run_id))) == (1, 1)
+
+
+def test_another_thread_waits_for_the_end_of_a_transaction(
+    run_and_instances: tuple[DagsterRun, DagsterInstance, DagsterInstance],
+) -> None:
+    run, instance, _ = run_and_instances
+    found: list[int] = []
+    reader = Thread(target=lambda: found.append(len(instance.all_logs(run.run_id))))
+    with sqlite.transactions(instance.event_log_storage).one():
+        _materialize(instance, run, 1)
+        reader.start()
+        reader.join(0.2)
+        assert found == []
+        _materialize(instance, run, 1)
+    reader.join()
+    assert found == [2]
+
+
+def test_other_event_logs_are_written_as_before() -> None:
+    with DagsterInstance.ephemeral() as instance:
+        run = DagsterRun(job_name="a_job")
+        instance.add_run(run)
+        with sqlite.transactions(instance.event_log_storage).one():
+            _materialize(instance, run, 1)
+            assert len(_records(instance)) == 1
 
 
 def test_alembic_itself_is_left_alone() -> None:

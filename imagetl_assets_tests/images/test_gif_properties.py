@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagetl_assets.images import gif
+from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.transcode import join, to_gif
+from imagetl_assets.images.window import Window
 from imagetl_assets_tests.images.builders import Gif, decode_all, on_screen
 from imagetl_assets_tests.images.strategies import gifs
 
@@ -124,3 +126,30 @@ def test_a_single_image_is_returned_as_it_is(source: Gif) -> None:
     data = source.encode()
     assert to_gif(data) is data
     assert Image.open(io.BytesIO(data)).size == (source.width, source.height)
+
+
+_SUB_BLOCKS = st.lists(
+    st.one_of(
+        st.integers(1, 255).map(lambda size: [size]),
+        st.integers(1, 150).map(lambda count: [255] * count),  # as encoders do
+    ),
+    max_size=4,
+).map(lambda parts: [size for part in parts for size in part])
+
+
+@given(_SUB_BLOCKS, st.integers(0, 3), st.integers(64, 5000), st.binary(max_size=300))
+def test_sub_blocks_are_skipped_one_by_one_or_many_together(
+    sizes: list[int], cut: int, block_size: int, after: bytes
+) -> None:
+    """Whatever they hold, wherever the window ends; a missing terminator is noticed."""
+    data = b"".join(bytes([size]) + b"\xff" * size for size in sizes) + b"\0"
+    data = data[:-cut] if cut else data + after
+    end = 0
+    while end < len(data) and data[end]:
+        end += 1 + data[end]
+    window = Window(io.BytesIO(data), block_size)
+    if end < len(data):
+        assert gif._skip_sub_blocks(window, 0) == end + 1
+    else:
+        with pytest.raises(ImageError, match="ends in the middle"):
+            gif._skip_sub_blocks(window, 0)
