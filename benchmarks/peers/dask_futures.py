@@ -11,13 +11,13 @@ from distributed import Client, LocalCluster
 
 from benchmarks.peers import plain_loop
 from benchmarks.peers.turns import Run, take_turns
-from imagetl_assets.records import MAX_MAPPED_STEPS
+from imagetl_assets.records import frames_per_step
 
 
 def run(client: Client, url: str) -> None:
     client.submit(plain_loop.download, url, pure=False).result()
     spans = client.submit(plain_loop.find, pure=False).result()
-    size = -(-len(spans) // MAX_MAPPED_STEPS)
+    size = frames_per_step(len(spans))
     batches = [spans[start : start + size] for start in range(0, len(spans), size)]
     stored = client.gather(client.map(plain_loop.store, batches, pure=False))
     layouts = list(chain.from_iterable(stored))

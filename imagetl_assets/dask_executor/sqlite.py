@@ -1,7 +1,8 @@
 """Dagster's SQLite storages, without doing anew for each statement what can be kept.
 
 A run writes a file of its own, some hundred times. Dagster makes an engine for each statement, and
-reads its hundred migration scripts twice for each new file and once for each file newly opened.
+reads its hundred migration scripts twice for each new file and once for each file newly opened. Of
+an event about an asset it writes more than a row, to two files, in a transaction each.
 """
 
 from __future__ import annotations
