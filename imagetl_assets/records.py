@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
@@ -19,6 +20,7 @@ from imagetl_assets.images.gif import GifLayout
 
 MAX_MAPPED_STEPS = 64
 _FRAMES_OF_SEVERAL_FILES = 32
+_SHARED_EVENLY = 8
 
 _FORMAT = 1
 
@@ -129,7 +131,7 @@ class FrameIndex(Record):
         raw: the raw file as it was when it was searched.
         frames: the frames in order.
         damaged: pieces that were left out.
-        per_step: how many frames one mapped step stores.
+        per_step: how many frames a mapped step stores at most.
         folder: where they are stored until all are there, in the partition's folder.
         former: whose frames were in the folder of all frames before.
         skip_damaged: whether frames whose pixels turn out to be damaged are left out, too.
@@ -173,10 +175,14 @@ class FrameIndex(Record):
         ]
 
     def batches(self) -> dict[str, range]:
-        """Return the positions of the frames that each mapped step stores, by its mapping key."""
+        """Return the positions of the frames that each mapped step stores, by its mapping key.
+
+        All have the same number, or one less.
+        """
         total = len(self.frames)
-        starts = range(0, total, self.per_step)
-        parts = [range(start, min(start + self.per_step, total)) for start in starts]
+        steps = -(-total // self.per_step)
+        ends = [number * total // steps for number in range(steps + 1)]
+        parts = [range(start, end) for start, end in pairwise(ends)]
         return {self._mapping_key(part): part for part in parts}
 
     def _mapping_key(self, part: range) -> str:
@@ -238,11 +244,13 @@ def frames_per_step(frames: int) -> int:
     """Return how many frames of a file a mapped step stores, unless its config says so.
 
     One up to `MAX_MAPPED_STEPS`. Above that, about as many as there are steps: few steps waste
-    the less time in between, many keep more workers busy.
+    the less time in between, many keep more workers busy. Where it can be, the number of steps is
+    one that 2, 4 or 8 workers share out evenly.
     """
     if frames <= MAX_MAPPED_STEPS:
         return 1
-    return max(math.isqrt(frames), -(-frames // MAX_MAPPED_STEPS))
+    steps = _SHARED_EVENLY * -(-math.isqrt(frames) // _SHARED_EVENLY)
+    return -(-frames // min(steps, MAX_MAPPED_STEPS))
 
 
 def mapped_steps(indexes: Mapping[str, FrameIndex]) -> dict[str, list[tuple[str, str]]]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import BinaryIO
 
@@ -113,8 +114,10 @@ def _clip_and_preview(
     _check_filename(config.filename, files)
     whole = whole_frames(folder, files, config.every)
     try:
-        clip = _assemble(folder, files, whole, config)
-        return clip, _preview(folder, files, whole, config)
+        with ThreadPoolExecutor(1) as pool:
+            picture = pool.submit(_preview, folder, files, whole, config)
+            clip = _assemble(folder, files, whole, config)
+            return clip, picture.result()
     except ImageError as error:
         raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
     except FileChanged:

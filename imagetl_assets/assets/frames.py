@@ -77,8 +77,8 @@ class FramesConfig(Config):
         default=None,
         gt=0,
         description=(
-            f"Frames that one mapped step stores. Default: one up to {MAX_MAPPED_STEPS} frames, "
-            f"above that about the root of their number, in at most {MAX_MAPPED_STEPS} steps."
+            "Frames that a mapped step stores at most. "
+            f"Default: one up to {MAX_MAPPED_STEPS} frames, above that about the root of their number, in at most {MAX_MAPPED_STEPS} steps."
         ),
     )
     on_damaged_frame: OnDamagedFrame = Field(

@@ -42,7 +42,7 @@ from imagetl_assets.dask_executor.messages import Batch, RunSpec
 
 # A batch starts no further step after this time and hands the rest back, so that long steps are
 # spread over the cluster although nobody knows beforehand which steps are long.
-BATCH_SECONDS = 0.5
+BATCH_SECONDS = 1.0
 
 # Dagster is not thread-safe, and its capture of compute logs redirects the whole process's output:
 # a worker with several threads runs one batch at a time.

@@ -11,6 +11,7 @@ from dagster import AssetKey, AssetMaterialization, OpExecutionContext, job, op
 from sqlalchemy import Engine, create_engine, event, text
 
 from imagetl_assets.dask_executor import dask_executor
+from imagetl_assets.dask_executor.worker import BATCH_SECONDS
 from imagetl_assets_tests.dask_executor.jobs import mark
 
 LOGGER = "imagetl_assets_tests.managed"
@@ -48,7 +49,7 @@ def prints(context: OpExecutionContext) -> None:
     print(f"{step} to stdout")
     print(f"{step} to stderr", file=sys.stderr)
     subprocess.run([sys.executable, "-c", f"print('{step} from a process')"], check=True)
-    time.sleep(0.25)  # so that the worker hands other steps of its batch back
+    time.sleep(BATCH_SECONDS)  # so that the worker hands other steps of its batch back
 
 
 @job(executor_def=dask_executor)

@@ -65,7 +65,7 @@ def test_a_step_finds_what_was_before_it_in_the_event_log(
     write = EventWriter.write
 
     def write_late(writer: EventWriter, events: Sequence[ForwardedEvent]) -> None:
-        time.sleep(0.03)  # a row ends after half a second
+        time.sleep(0.03)  # a row ends after BATCH_SECONDS
         write(writer, events)
 
     monkeypatch.setattr(EventWriter, "write", write_late)

@@ -61,12 +61,15 @@ def test_batches_cover_all_frames_in_order(total: int, asked: int | None) -> Non
     assert list(batches) == sorted(batches)
     assert index.file_names() == sorted(index.file_names())
     assert asked or len(batches) <= 64
+    sizes = {len(part) for part in batches.values()}
+    assert max(sizes) <= per_step
+    assert max(sizes) - min(sizes) <= 1
     if total <= 64 and not asked:
         assert list(batches) == [f"frame_{i:02d}" for i in range(total)]
 
 
 @pytest.mark.parametrize(
-    ("frames", "each", "steps"), [(64, 1, 64), (65, 8, 9), (1000, 31, 33), (10_000, 157, 64)]
+    ("frames", "each", "steps"), [(64, 1, 64), (65, 9, 8), (1000, 32, 32), (10_000, 157, 64)]
 )
 def test_steps_grow_with_the_frames(frames: int, each: int, steps: int) -> None:
     assert frames_per_step(frames) == each
