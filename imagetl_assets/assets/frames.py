@@ -78,7 +78,8 @@ class FramesConfig(Config):
         gt=0,
         description=(
             "Frames that a mapped step stores at most. "
-            f"Default: one up to {MAX_MAPPED_STEPS} frames, above that about the root of their number, in at most {MAX_MAPPED_STEPS} steps."
+            f"Default: one up to {MAX_MAPPED_STEPS} frames, above that about the root of their "
+            f"number, in at most {MAX_MAPPED_STEPS} steps."
         ),
     )
     on_damaged_frame: OnDamagedFrame = Field(
