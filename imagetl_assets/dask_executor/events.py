@@ -207,7 +207,7 @@ class EventWriter:
         self._transactions = transactions(instance.event_log_storage)
 
     def write(self, events: Sequence[ForwardedEvent]) -> None:
-        """Write events in their order, in few transactions: plain ones that follow each other."""
+        """Write events in their order, on SQLite in one transaction, else in few."""
         rows: list[Any] = []
         with self._transactions.one():
             for event in events:
