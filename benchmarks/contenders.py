@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,22 +137,25 @@ def _tree(root: int) -> list[psutil.Process]:
     return []
 
 
+def _tell_all(tree: Iterable[psutil.Process], action: Callable[[psutil.Process], object]) -> None:
+    """Do this to each process that is still there."""
+    for process in tree:
+        with suppress(psutil.Error):
+            action(process)
+
+
 @contextmanager
 def _awake(pid: int) -> Iterator[None]:
     """Let a process, and those that it has started, run only while the block does.
 
     An idle cluster, too, takes processor time, from whoever's turn it is.
     """
-    for one in _tree(pid):
-        with suppress(psutil.Error):
-            one.resume()
+    _tell_all(_tree(pid), psutil.Process.resume)
     time.sleep(_SETTLE_SECONDS)
     try:
         yield
     finally:
-        for one in _tree(pid):
-            with suppress(psutil.Error):
-                one.suspend()
+        _tell_all(_tree(pid), psutil.Process.suspend)
 
 
 @contextmanager
@@ -171,9 +174,7 @@ def _sampled(pid: int) -> Iterator[dict[int, float]]:
 def _end(process: subprocess.Popen[str]) -> None:
     """Let it end by itself, as its input does; make sure of it, and of what it has started."""
     tree = _tree(process.pid)
-    for one in tree:
-        with suppress(psutil.Error):
-            one.resume()
+    _tell_all(tree, psutil.Process.resume)
     assert process.stdin
     assert process.stdout
     try:
@@ -183,6 +184,4 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.kill()
         process.wait()
     process.stdout.close()
-    for one in tree:
-        with suppress(psutil.Error):
-            one.kill()
+    _tell_all(tree, psutil.Process.kill)

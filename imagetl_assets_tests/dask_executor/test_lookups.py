@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from dagster import (
+    AssetMaterialization,
     DagsterInstance,
     DynamicPartitionsDefinition,
     StringSource,
@@ -132,16 +133,36 @@ def test_what_a_database_has_is_looked_up_until_it_is_there() -> None:
     assert storage.asked == ["late", "late", "other"]
 
 
-def test_dagster_asks_the_storages_what_they_have(tmp_path: Path) -> None:
-    """By the methods that are replaced."""
+def test_dagster_asks_the_storages_what_they_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the methods that are replaced, each once for a name."""
+    asked: list[tuple[str, Any]] = []
+
+    def count(storage: Any, method: str) -> None:
+        look = getattr(type(storage), method)
+
+        def counting_look(self: Any, *args: Any) -> Any:
+            asked.append((method, args[-1:]))
+            return look(self, *args)
+
+        monkeypatch.setattr(type(storage), method, counting_look)
+
     with _instance(tmp_path) as instance:
+        count(instance.run_storage, "has_run_stats_index_cols")
+        count(instance.event_log_storage, "has_table")
+        count(instance.event_log_storage, "_has_asset_key_col_on_connection")
         lookups.remember_schema(instance)
-        assert "has_run_stats_index_cols" in vars(instance.run_storage)
-        assert {"has_table", "_has_asset_key_col_on_connection"} <= set(
-            vars(instance.event_log_storage)
-        )
-        assert instance.event_log_storage.supports_asset_checks
-        assert instance.get_run_records() == []
+        for _ in range(2):
+            instance.get_run_records()
+            assert instance.event_log_storage.supports_asset_checks
+            instance.report_runless_asset_event(AssetMaterialization("a"))
+    assert {method for method, _ in asked} == {
+        "has_run_stats_index_cols",
+        "has_table",
+        "_has_asset_key_col_on_connection",
+    }
+    assert len(asked) == len(set(asked))
 
 
 def test_annotations_of_a_function_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
