@@ -14,8 +14,9 @@ from benchmarks import machine, results
 from benchmarks.bench import Bench, say
 from benchmarks.comparisons import COMPARISONS
 from benchmarks.contenders import ContenderFailed
-from benchmarks.environments import CACHE, PROJECT
+from benchmarks.environments import CACHE
 from benchmarks.report import comparison, headlines, publish
+from testbed.processes import PROJECT
 
 RESULTS = PROJECT / "benchmarks" / "results.json"
 

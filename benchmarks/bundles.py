@@ -17,9 +17,9 @@ import requests
 from imagetl_assets.images.bundle import FrameSpan, find_frames
 from imagetl_assets.sample import SEPARATOR, sample_bytes
 from imagetl_assets.settings import DEFAULT_UPSTREAM
+from testbed.bundles import REAL_BUNDLE
 
 NAME = "all-images.img"
-AT_HAND = Path(__file__).parents[2] / "shared" / "data" / NAME
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Frames:
 
 def original_frames() -> Frames:
     """Return the frames of the original flow's bundle, or synthetic ones if it cannot be had."""
-    if AT_HAND.exists():
-        return _split(AT_HAND.read_bytes(), f"the original flow's, {NAME}")
+    if REAL_BUNDLE.exists():
+        return _split(REAL_BUNDLE.read_bytes(), f"the original flow's, {NAME}")
     url = f"{DEFAULT_UPSTREAM}/{NAME}"
     try:
         answer = requests.get(url, timeout=30)

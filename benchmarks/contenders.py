@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.environments import PROJECT
-from imagetl_assets_tests.dask_executor.processes import AS_TOLD
+from testbed.dask_cluster import AS_TOLD
+from testbed.processes import PROJECT
 
 _SAMPLE_SECONDS = 0.05
 _LOOKS = 20

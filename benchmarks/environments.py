@@ -11,7 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+from testbed.processes import PROJECT
+
 CACHE = PROJECT / ".benchmarks"
 PEERS = PROJECT / "benchmarks" / "peers"
 _DONE = "installed.txt"

@@ -22,21 +22,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import pytest
 from dagster import DagsterInstance, execute_job
 
 from benchmarks.bundles import original_frames
 from imagetl_assets.images.bundle import FrameSpan, find_frames
 from imagetl_assets.storage import open_store
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
-from imagetl_assets_tests.pipeline.object_store import (
+from testbed.dask_cluster import DaskProcesses
+from testbed.environment import variables
+from testbed.object_store import (
     KINDS,
     ObjectStore,
     missing,
     new_bucket,
     reached,
 )
-from imagetl_assets_tests.pipeline.s3_proxy import S3Proxy, proxied
+from testbed.s3_proxy import S3Proxy, proxied
 
 PROCESSES = 2
 BLOCK = 8 * 1024 * 1024
@@ -111,9 +111,7 @@ def run_on(store: ObjectStore, folder: Path, bundle: Path) -> Iterator[Callable[
     dask = DaskProcesses(folder)
     with ExitStack() as stack:
         stack.enter_context(reached(store))
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        for name, value in settings.items():
-            patch.setenv(name, value)
+        stack.enter_context(variables(settings))
         upload(bundle, f"{place}/upstream")
         stack.callback(dask.stop)
         dask.start_scheduler()

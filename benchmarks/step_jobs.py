@@ -10,7 +10,7 @@ from dagster import (
 )
 
 from imagetl_assets.dask_executor import dask_executor
-from imagetl_assets_tests.dask_executor.jobs import double, numbers, one, total
+from testbed.trivial_ops import double, numbers, one, total
 
 
 @op

@@ -12,7 +12,7 @@ from benchmarks.environments import versions
 from benchmarks.object_store import run_on, script_on
 from benchmarks.pipelines import IMAGETL
 from benchmarks.results import OURS, TIME
-from imagetl_assets_tests.pipeline.object_store import KINDS, ObjectStore, create_bucket, missing
+from testbed.object_store import KINDS, ObjectStore, create_bucket, missing
 
 FOLDER = "imagetl, in a folder"
 SCRIPT = "plain s3fs script"

@@ -14,7 +14,7 @@ from benchmarks.contenders import ContenderFailed
 from benchmarks.environments import NotInstallable, versions
 from benchmarks.pipelines import IMAGETL, MULTIPROCESS
 from benchmarks.results import OURS
-from imagetl_assets_tests.dask_executor.processes import dask_processes
+from testbed.dask_cluster import dask_processes
 
 JOBS = "benchmarks.step_jobs"
 DAGSTER_DASK = "dagster-dask"

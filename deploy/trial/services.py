@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import requests
 
 from deploy.trial.settings import DEPLOY, HOST
 from imagetl_assets.cli.dev import is_loaded
+from testbed.object_store import moto_command
 
 WORKERS = ("worker-1", "worker-2")
 _DAEMONS = """{ instance { daemonHealth { allDaemonStatuses {
@@ -63,9 +63,7 @@ def stages(settings: Mapping[str, str]) -> list[list[Service]]:
         ],
     ]
     if "store" in settings["TRIAL_OWNS"]:
-        port = str(urlsplit(store).port)
-        command = [sys.executable, "-m", "moto.server", "--host", HOST, "--port", port]
-        # moto would take its clients' variables for its own.
+        command = moto_command(HOST, urlsplit(store).port or 80)
         stages[0].append(Service("store", command, {}, lambda started_at: answers(store), store))
     return stages
 

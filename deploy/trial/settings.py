@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-import socket
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
+
+from testbed.ports import free_ports
 
 DEPLOY = Path(__file__).parents[1]
 HOST = "127.0.0.1"
@@ -68,12 +68,3 @@ def save(settings: Mapping[str, str], file: Path) -> None:
     with open(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
         for name, value in settings.items():
             out.write(f"{name}={shlex.quote(value)}\n")
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on at this moment."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listening in sockets:
-            listening.bind((HOST, 0))
-        return [listening.getsockname()[1] for listening in sockets]

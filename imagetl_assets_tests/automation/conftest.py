@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from imagetl_assets_tests.pipeline import http_server
-from imagetl_assets_tests.pipeline.conftest import Pipeline, cluster, shell
+from imagetl_assets_tests.pipeline.conftest import cluster, shell
+from testbed import http_server
+from testbed.pipeline import Pipeline
 
 __all__ = ["cluster", "shell"]
 

@@ -15,9 +15,9 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from imagetl_assets.checks import checks
 from imagetl_assets.definitions import define
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.http_server import HttpServer, file
+from testbed import bundles
+from testbed.http_server import HttpServer, file
+from testbed.pipeline import Pipeline
 
 KEYS = {key.name: key for check in checks for key in check.check_keys}
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from imagetl_assets_tests.automation.webhook import Webhook, receive
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.processes import Shell, started, wait_for
+from testbed import bundles
+from testbed.processes import started, wait_for
+from testbed.shell import Shell
+from testbed.webhook import Webhook, receive
 
 SECRET = "s3cret"
 

@@ -9,10 +9,9 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from deploy.trial.settings import free_ports
-from imagetl_assets_tests.pipeline.processes import BIN
+from testbed.ports import free_ports
+from testbed.processes import BIN, PROJECT
 
-PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs"
 _COMMANDS = ("imagetl ", "dagster ", "dask ", "mkdir ", "IMAGETL_", "DASK_", "export ")
 

@@ -9,8 +9,8 @@ import pytest
 
 from imagetl_assets.upstream import PermanentError, TransientError, UpstreamError
 from imagetl_assets.upstream.listing import list_upstream
-from imagetl_assets_tests.pipeline import http_server
-from imagetl_assets_tests.pipeline.http_server import HttpServer, serve
+from testbed import http_server
+from testbed.http_server import HttpServer, serve
 
 
 def test_a_folder_and_a_pattern(tmp_path: Path) -> None:

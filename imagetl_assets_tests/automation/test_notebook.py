@@ -9,10 +9,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.processes import BIN
+from testbed import bundles
+from testbed.processes import BIN, PROJECT
 
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "image_etl.ipynb"
+NOTEBOOK = PROJECT / "examples" / "image_etl.ipynb"
 
 
 def test_the_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

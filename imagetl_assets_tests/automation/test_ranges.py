@@ -12,10 +12,10 @@ from dagster._core.storage.tags import (
 
 from imagetl_assets.definitions import define
 from imagetl_assets.records import MAX_MAPPED_STEPS
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.http_server import HttpServer, status
-from imagetl_assets_tests.pipeline.processes import Shell
+from testbed import bundles
+from testbed.http_server import HttpServer, status
+from testbed.pipeline import Pipeline
+from testbed.shell import Shell
 
 
 def add_files(pipeline: Pipeline, server: HttpServer, count: int) -> list[str]:

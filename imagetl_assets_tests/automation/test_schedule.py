@@ -20,9 +20,9 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from imagetl_assets.definitions import define
 from imagetl_assets.settings import AutomationSettings
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.http_server import HttpServer, file
+from testbed import bundles
+from testbed.http_server import HttpServer, file
+from testbed.pipeline import Pipeline
 
 RAW, FRAMES, FILES, CLIP = map(AssetKey, ("raw_data_file", "frames", "frame_files", "clip_gif"))
 

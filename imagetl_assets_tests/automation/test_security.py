@@ -9,9 +9,9 @@ import pytest
 
 from imagetl_assets.upstream import Known, PermanentError, Timeouts, open_upstream
 from imagetl_assets.upstream.private import is_public
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.http_server import HttpServer, status
+from testbed import bundles
+from testbed.http_server import HttpServer, status
+from testbed.pipeline import Pipeline
 
 SECRET = "s3cret"
 

@@ -17,7 +17,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from imagetl_assets.definitions import define
 from imagetl_assets.settings import AutomationSettings
-from imagetl_assets_tests.pipeline.http_server import HttpServer, file, serve, status
+from testbed.http_server import HttpServer, file, serve, status
 
 
 class Ticker:

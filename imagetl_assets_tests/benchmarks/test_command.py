@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.results import OURS, load
-
-PROJECT = Path(__file__).parents[2]
+from testbed.processes import PROJECT
 
 
 def benchmarks(*args: str) -> subprocess.CompletedProcess[str]:

@@ -13,9 +13,9 @@ from benchmarks.environments import NotInstallable, environment
 from benchmarks.pipelines import FUTURES, IMAGETL, LOOP, ORIGINAL, Pipeline, all_at_work, run_once
 from benchmarks.report import comparison
 from benchmarks.results import OURS, TIME, Measurement
-from imagetl_assets_tests.dask_executor.conftest import wait_until
-from imagetl_assets_tests.pipeline.bundles import small_bundle
-from imagetl_assets_tests.pipeline.http_server import serve
+from testbed.bundles import small_bundle
+from testbed.http_server import serve
+from testbed.processes import wait_for
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_contender_runs_only_in_its_turn(bench: Bench) -> None:
 
         for _ in range(2):
             run_once(contenders[FUTURES.name], url, 3)
-            wait_until(sleeps)  # on another processor, it takes a moment
+            wait_for(sleeps)  # on another processor, it takes a moment
 
 
 def test_what_a_turn_has_stored_is_emptied_and_not_deleted(bench: Bench) -> None:

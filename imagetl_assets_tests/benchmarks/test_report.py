@@ -14,8 +14,8 @@ from benchmarks.comparisons import COMPARISONS
 from benchmarks.pipelines import FUTURES, LARGEST_MEMORY, ORIGINAL, PREFECT3
 from benchmarks.report import HEADLINES, PAGES, comparison, fill, headlines, publish, shown
 from benchmarks.results import OURS, Measurement, Series, load, ratio, save
+from testbed.processes import PROJECT
 
-PROJECT = Path(__file__).parents[2]
 Results = dict[str, Measurement]
 
 

@@ -1,12 +1,12 @@
 """Jobs that the tests run on real Dask clusters."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from dagster import DynamicOut, DynamicOutput, OpExecutionContext, job, op
+from dagster import OpExecutionContext, job, op
 
 from imagetl_assets.dask_executor import dask_executor
+from testbed.trivial_ops import double, numbers, one, total
 
 
 def mark(context: OpExecutionContext, text: str = "ran") -> int:
@@ -17,35 +17,9 @@ def mark(context: OpExecutionContext, text: str = "ran") -> int:
     return len(file.read_text().splitlines())
 
 
-@op(config_schema={"count": int}, out=DynamicOut(int))
-def numbers(context: OpExecutionContext) -> Iterator[DynamicOutput[int]]:
-    for number in range(context.op_config["count"]):
-        yield DynamicOutput(number, mapping_key=f"n{number}")
-
-
-@op
-def double(number: int) -> int:
-    return 2 * number
-
-
-@op
-def total(numbers: list[int]) -> int:
-    return sum(numbers)
-
-
 @job(executor_def=dask_executor)
 def dynamic_job() -> None:
     total(numbers().map(double).collect())
-
-
-@op
-def one() -> int:
-    return 1
-
-
-@op
-def add(left: int, right: int) -> int:
-    return left + right
 
 
 @job(executor_def=dask_executor)

@@ -17,7 +17,8 @@ from dagster import (
 )
 
 from imagetl_assets.dask_executor import dask_executor
-from imagetl_assets_tests.dask_executor.jobs import add, double, mark, numbers, one, total
+from imagetl_assets_tests.dask_executor.jobs import mark
+from testbed.trivial_ops import add, double, numbers, one, total
 
 WIDTH = 100
 

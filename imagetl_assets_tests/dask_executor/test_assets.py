@@ -20,9 +20,9 @@ from dagster._core.storage.tags import (
 )
 
 from imagetl_assets_tests.dask_executor import jobs_assets as jobs
-from imagetl_assets_tests.dask_executor.conftest import Marks, local_instance, run_job
-from imagetl_assets_tests.dask_executor.histories import events, histories, steps_that
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, local_instance, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import events, histories, steps_that
 
 START = DagsterEventType.STEP_START
 

@@ -18,8 +18,8 @@ from dagster._core.execution.retries import RetryMode
 from imagetl_assets.dask_executor import dask_executor
 from imagetl_assets.dask_executor.cluster import CLUSTER_CLASSES
 from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, STARTED_KINDS, ExecutorConfig
-from imagetl_assets_tests.dask_executor.conftest import run_error, run_job
 from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
+from testbed.dagster_runs import run_error, run_job
 
 
 def config_type(executor: ExecutorDefinition) -> Any:

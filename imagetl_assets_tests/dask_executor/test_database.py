@@ -18,17 +18,13 @@ from sqlalchemy import event, select, text
 
 from imagetl_assets.dask_executor import database
 from imagetl_assets_tests.dask_executor import jobs_assets
-from imagetl_assets_tests.dask_executor.conftest import (
-    Marks,
-    local_instance,
-    run_job,
-    wait_until,
-)
-from imagetl_assets_tests.dask_executor.histories import entries, histories
 from imagetl_assets_tests.dask_executor.jobs import waiting_job
 from imagetl_assets_tests.dask_executor.jobs_events import talking_job
-from imagetl_assets_tests.dask_executor.postgres import Postgres, postgres
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, local_instance, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import entries, histories
+from testbed.postgres import Postgres, postgres
+from testbed.processes import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +59,7 @@ def a_waiting_run(
             lambda: run_job(waiting_job, instance, run_config=config, tags=marks.tags)
         )
         try:
-            wait_until(lambda: marks.of("waits") or run.done())
+            wait_for(lambda: marks.of("waits") or run.done())
             yield run
         finally:
             (marks.folder / "go").touch()

@@ -15,11 +15,11 @@ from dagster._core.execution.api import execute_run
 from distributed import Client
 
 from imagetl_assets_tests.dask_executor import jobs_events as jobs
-from imagetl_assets_tests.dask_executor.conftest import Marks, RunProcess, local_instance, run_job
-from imagetl_assets_tests.dask_executor.histories import entries, events, histories
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
 from imagetl_assets_tests.dask_executor.jobs_harmful import children_job
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, RunProcess, local_instance, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import entries, events, histories
 
 MAPPED = 40
 

@@ -6,10 +6,10 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance, JobDefinition, ReexecutionOptions
 
 from imagetl_assets_tests.dask_executor import jobs_graphs as jobs
-from imagetl_assets_tests.dask_executor.conftest import Marks, run_job
-from imagetl_assets_tests.dask_executor.histories import run_on_dask_as_in_process, steps_that
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job, static_job
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import run_on_dask_as_in_process, steps_that
 
 START = DagsterEventType.STEP_START
 

@@ -2,10 +2,10 @@
 
 from dagster import DagsterEventType, DagsterInstance
 
-from imagetl_assets_tests.dask_executor.conftest import Marks, run_job
-from imagetl_assets_tests.dask_executor.histories import steps_that
 from imagetl_assets_tests.dask_executor.jobs_hooks import hooked_job
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import steps_that
 
 
 def test_hooks_run_once_for_each_step_that_succeeds_or_fails(

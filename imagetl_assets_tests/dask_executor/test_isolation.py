@@ -8,10 +8,10 @@ from dagster import DagsterEventType, DagsterInstance
 from distributed import Client
 
 from imagetl_assets_tests.dask_executor import jobs_isolation as jobs
-from imagetl_assets_tests.dask_executor.concurrent_runs import run_at_the_same_time
-from imagetl_assets_tests.dask_executor.conftest import Marks, run_job
-from imagetl_assets_tests.dask_executor.histories import histories, steps_that
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.concurrent_runs import run_at_the_same_time
+from testbed.dagster_runs import Marks, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import histories, steps_that
 
 RUNS = 4
 

@@ -7,10 +7,10 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance, JobDefinition
 
 from imagetl_assets_tests.dask_executor import jobs_limits as jobs
-from imagetl_assets_tests.dask_executor.concurrent_runs import run_at_the_same_time
-from imagetl_assets_tests.dask_executor.conftest import Marks, run_error, run_job
-from imagetl_assets_tests.dask_executor.histories import steps_that
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.concurrent_runs import run_at_the_same_time
+from testbed.dagster_runs import Marks, run_error, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import steps_that
 
 STEPS = range(jobs.STEPS)
 

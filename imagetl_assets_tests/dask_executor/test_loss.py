@@ -17,13 +17,6 @@ from dagster import (
 )
 from distributed import Client
 
-from imagetl_assets_tests.dask_executor.conftest import (
-    Marks,
-    RunProcess,
-    run_error,
-    run_job,
-    wait_until,
-)
 from imagetl_assets_tests.dask_executor.jobs_harmful import (
     deadly_job,
     dynamic_loss_job,
@@ -31,7 +24,9 @@ from imagetl_assets_tests.dask_executor.jobs_harmful import (
     one_loss_job,
     slow_then_more_job,
 )
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses, with_group
+from testbed.dagster_runs import Marks, RunProcess, run_error, run_job
+from testbed.dask_cluster import DaskProcesses, with_group
+from testbed.processes import wait_for
 
 StartCluster = Callable[..., DaskProcesses]
 
@@ -92,7 +87,7 @@ def test_a_step_whose_worker_was_retired_runs_again_without_counting_as_a_loss(
     dask = own_cluster(1)
 
     def retire_worker() -> None:
-        wait_until(lambda: marks.of("slow[n1]"))
+        wait_for(lambda: marks.of("slow[n1]"))
         with Client(dask.address, set_as_default=False) as client:
             (old,) = client.scheduler_info()["workers"]
             dask.start_workers(1)
@@ -130,7 +125,7 @@ def test_a_run_whose_scheduler_is_lost_fails_and_is_completed_by_reexecution(
     scheduler = dask.scheduler
 
     def kill_scheduler() -> None:
-        wait_until(lambda: marks.of("slow[n1]"))
+        wait_for(lambda: marks.of("slow[n1]"))
         with_group(scheduler, signal.SIGKILL)
 
     killer = threading.Thread(target=kill_scheduler)

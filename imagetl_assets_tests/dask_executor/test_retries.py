@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from dagster import DagsterEventType, DagsterInstance
 
-from imagetl_assets_tests.dask_executor.conftest import Marks, run_job
-from imagetl_assets_tests.dask_executor.histories import entries, events, histories, steps_that
 from imagetl_assets_tests.dask_executor.jobs_retries import (
     backoff_job,
     retries_in_process_job,
     retries_job,
     waiting_retry_job,
 )
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import entries, events, histories, steps_that
 
 
 @pytest.mark.parametrize("mode", ["enabled", "disabled"])

@@ -11,9 +11,9 @@ from dagster._core.execution.job_execution_result import JobExecutionResult
 from imagetl_assets.dask_executor.events import EventWriter
 from imagetl_assets.dask_executor.messages import ForwardedEvent
 from imagetl_assets_tests.dask_executor import jobs_rows as jobs
-from imagetl_assets_tests.dask_executor.conftest import Marks, run_job
-from imagetl_assets_tests.dask_executor.histories import events, steps_that
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import events, steps_that
 
 START = DagsterEventType.STEP_START
 SUCCESS = DagsterEventType.STEP_SUCCESS

@@ -12,10 +12,11 @@ from dagster import DagsterEventType, DagsterInstance
 
 from imagetl_assets.dask_executor import startup_check
 from imagetl_assets.dask_executor.calls import by_name
-from imagetl_assets_tests.dask_executor.conftest import Marks, run_job, wait_until
-from imagetl_assets_tests.dask_executor.histories import entries
 from imagetl_assets_tests.dask_executor.jobs import waiting_job
-from imagetl_assets_tests.dask_executor.processes import PROJECT, DaskProcesses
+from testbed.dagster_runs import Marks, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import entries
+from testbed.processes import PROJECT, wait_for
 
 SETTING = "TESTS_DATA_URL"
 
@@ -39,7 +40,7 @@ def a_run(
     with ThreadPoolExecutor(1) as background:
         success = background.submit(run)
         try:
-            wait_until(lambda: marks.of("waits") or success.done())
+            wait_for(lambda: marks.of("waits") or success.done())
             yield lambda: warnings(instance)
         finally:
             (marks.folder / "go").touch()
@@ -78,7 +79,7 @@ def test_of_two_workers_the_one_that_differs_is_named(
     other = environment_with_dagster("0.1", tmp_path)
     dask.start_workers(1, env={**other, SETTING: "s3://user:s3cret@there/data?key=s3cret"})
     with a_run(dask, instance, marks) as warnings_so_far:
-        wait_until(warnings_so_far)
+        wait_for(warnings_so_far)
     (warning,) = warnings(instance)
     version = startup_check.facts([])["dagster"]
     differences = f"dagster 0.1 instead of {version}, {SETTING} s3://there/data instead of "
@@ -92,7 +93,7 @@ def test_a_worker_that_joins_later_is_named(
     with a_run(dask, instance, marks) as warnings_so_far:
         assert warnings_so_far() == []
         dask.start_workers(1, env={SETTING: ""})
-        wait_until(warnings_so_far)
+        wait_for(warnings_so_far)
     (warning,) = warnings(instance)
     assert expected(f"{SETTING} empty instead of s3://here/data") in warning
 

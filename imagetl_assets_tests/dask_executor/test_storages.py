@@ -11,12 +11,12 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from sqlalchemy import create_engine, text
 
 from imagetl_assets_tests.dask_executor import jobs_assets, jobs_graphs
-from imagetl_assets_tests.dask_executor.conftest import Marks, local_instance, run_job
-from imagetl_assets_tests.dask_executor.histories import entries, run_on_dask_as_in_process
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
 from imagetl_assets_tests.dask_executor.jobs_retries import backoff_job
-from imagetl_assets_tests.dask_executor.postgres import postgres
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, local_instance, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import entries, run_on_dask_as_in_process
+from testbed.postgres import postgres
 
 MAPPED: dict[str, Any] = {"numbers": {"config": {"count": 10}}}
 

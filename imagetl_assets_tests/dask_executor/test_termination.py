@@ -9,9 +9,10 @@ import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from imagetl_assets_tests.dask_executor.conftest import Marks, RunProcess, run_job, wait_until
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import Marks, RunProcess, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.processes import wait_for
 
 HARMFUL = "imagetl_assets_tests.dask_executor.jobs_harmful"
 
@@ -25,10 +26,10 @@ def test_running_python_code_is_interrupted_and_the_run_ends_canceled(
     cluster: DaskProcesses, instance: DagsterInstance, marks: Marks, signal_number: int
 ) -> None:
     run = RunProcess.start(HARMFUL, "looping_job", instance, cluster.run_config(), tags=marks.tags)
-    wait_until(lambda: len(started_steps(marks)) == 2)
+    wait_for(lambda: len(started_steps(marks)) == 2)
 
     run.process.send_signal(signal_number)
-    wait_until(lambda: run.status is DagsterRunStatus.CANCELED, seconds=10)
+    wait_for(lambda: run.status is DagsterRunStatus.CANCELED, seconds=10)
     run.wait()
 
     # Two steps were interrupted, the other two never started.
@@ -42,13 +43,13 @@ def test_a_request_of_the_ui_ends_the_run_as_canceled(
     cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
     run = RunProcess.start(HARMFUL, "looping_job", instance, cluster.run_config(), tags=marks.tags)
-    wait_until(lambda: len(started_steps(marks)) == 2)
+    wait_for(lambda: len(started_steps(marks)) == 2)
     assert run.run is not None
 
     # What a run launcher does: note the request, then signal the run's process.
     instance.report_run_canceling(run.run)
     run.process.send_signal(signal.SIGINT)
-    wait_until(lambda: run.status is DagsterRunStatus.CANCELED, seconds=10)
+    wait_for(lambda: run.status is DagsterRunStatus.CANCELED, seconds=10)
     run.wait()
 
 
@@ -56,11 +57,11 @@ def test_a_step_that_cannot_be_interrupted_costs_its_worker(
     cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
     run = RunProcess.start(HARMFUL, "sleeping_job", instance, cluster.run_config(), tags=marks.tags)
-    wait_until(lambda: started_steps(marks))
+    wait_for(lambda: started_steps(marks))
 
     asked = time.monotonic()
     run.process.send_signal(signal.SIGINT)
-    wait_until(lambda: run.status is DagsterRunStatus.CANCELED, seconds=15)
+    wait_for(lambda: run.status is DagsterRunStatus.CANCELED, seconds=15)
     assert time.monotonic() - asked < 10  # promised are 5 s, on a machine that is not busy
     run.wait()
     serves_the_next_run(cluster, instance)
@@ -79,13 +80,13 @@ def test_a_local_cluster_leaves_no_process_behind(
 ) -> None:
     config = {"execution": {"config": {"cluster": {"local": {"n_workers": 2}}}}}
     run = RunProcess.start(HARMFUL, job, instance, config, tags=marks.tags)
-    wait_until(lambda: started_steps(marks))
+    wait_for(lambda: started_steps(marks))
     children = psutil.Process(run.process.pid).children(recursive=True)
     assert len(children) >= 2
 
     os.kill(run.process.pid, signal_number)
     run.wait()
-    wait_until(lambda: not any(child.is_running() for child in children), seconds=15)
+    wait_for(lambda: not any(child.is_running() for child in children), seconds=15)
 
 
 def serves_the_next_run(cluster: DaskProcesses, instance: DagsterInstance) -> None:

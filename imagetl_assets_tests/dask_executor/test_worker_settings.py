@@ -7,7 +7,7 @@ import pytest
 from dagster import DagsterInstance, job, op
 
 from imagetl_assets.dask_executor import dask_executor
-from imagetl_assets_tests.dask_executor.conftest import run_job
+from testbed.dagster_runs import run_job
 
 LOCAL = {"execution": {"config": {"cluster": {"local": {"n_workers": 1}}}}}
 PROFILER = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"

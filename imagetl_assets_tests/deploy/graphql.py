@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from imagetl_assets_tests.pipeline.processes import wait_for
+from testbed.processes import wait_for
 
 _LAUNCH = """mutation Launch($partition: String!) {
     launchRun(executionParams: {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from testbed.processes import PROJECT
+
 README = PROJECT / "deploy" / "README.md"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dagster import DagsterInstance
 
-from imagetl_assets_tests.pipeline.conftest import Pipeline
+from testbed.pipeline import Pipeline
 
 
 def client(settings: Mapping[str, str]) -> Any:

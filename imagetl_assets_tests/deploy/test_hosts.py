@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 
 from deploy.trial.processes import Background, stop
-from deploy.trial.settings import free_ports
 from imagetl_assets.cli.dev import is_loaded
 from imagetl_assets.sample import sample_bytes
-from imagetl_assets_tests.dask_executor.postgres import postgres
 from imagetl_assets_tests.deploy import graphql
-from imagetl_assets_tests.deploy.readme import PROJECT, commands, sections
+from imagetl_assets_tests.deploy.readme import commands, sections
 from imagetl_assets_tests.deploy.results import client, stored, stored_locally
-from imagetl_assets_tests.pipeline.object_store import create_bucket, moto
-from imagetl_assets_tests.pipeline.processes import BIN, wait_for
+from testbed.object_store import create_bucket, moto
+from testbed.ports import free_ports
+from testbed.postgres import postgres
+from testbed.processes import BIN, PROJECT, wait_for
 
 pytestmark = pytest.mark.timeout(900)
 

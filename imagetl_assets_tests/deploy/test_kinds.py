@@ -17,12 +17,11 @@ import psutil
 import pytest
 from dagster import DagsterInstance
 
-from deploy.trial.settings import free_ports
 from imagetl_assets.dask_executor.cluster import CLUSTER_CLASSES
-from imagetl_assets_tests.dask_executor.conftest import local_instance, run_job
 from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
-from imagetl_assets_tests.deploy.readme import PROJECT
-from imagetl_assets_tests.pipeline.processes import started, wait_for
+from testbed.dagster_runs import local_instance, run_job
+from testbed.ports import free_ports
+from testbed.processes import PROJECT, started, wait_for
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -17,10 +17,10 @@ from sqlalchemy import create_engine, text
 from deploy.trial.settings import load
 from imagetl_assets.sample import sample_bytes
 from imagetl_assets_tests.deploy import graphql
-from imagetl_assets_tests.deploy.readme import PROJECT, commands
+from imagetl_assets_tests.deploy.readme import commands
 from imagetl_assets_tests.deploy.results import client, stored, stored_locally
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.processes import BIN, processes_of
+from testbed import bundles
+from testbed.processes import BIN, PROJECT, processes_of
 
 pytestmark = pytest.mark.timeout(900)
 

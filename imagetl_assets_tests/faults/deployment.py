@@ -15,16 +15,10 @@ import psutil
 import yaml
 from dagster import DagsterEventType, DagsterInstance, DagsterRun
 
-from imagetl_assets_tests.dask_executor.histories import events, steps_that
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
-from imagetl_assets_tests.pipeline.processes import (
-    REEXECUTE,
-    Cluster,
-    Shell,
-    left_of,
-    started,
-    wait_for,
-)
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import events, steps_that
+from testbed.processes import left_of, started, wait_for
+from testbed.shell import REEXECUTE, Cluster, Shell
 
 STORING = "frames.store_frames["
 PATIENCE = 240  # seconds, on a machine that is busy with other tests

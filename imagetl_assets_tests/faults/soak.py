@@ -32,11 +32,11 @@ from dagster import (
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from distributed import Client
 
-from imagetl_assets_tests.dask_executor.histories import events, steps_that
-from imagetl_assets_tests.dask_executor.postgres import Postgres, postgres
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 from imagetl_assets_tests.faults.deployment import Deployment, daemon, deployment
-from imagetl_assets_tests.pipeline import bundles
+from testbed import bundles
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import events, steps_that
+from testbed.postgres import Postgres, postgres
 
 SAMPLE_SECONDS = 10
 FRAMES = 8

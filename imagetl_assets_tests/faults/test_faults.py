@@ -17,11 +17,11 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
 from imagetl_assets.sample import sample_bytes
-from imagetl_assets_tests.dask_executor.postgres import Postgres, postgres
-from imagetl_assets_tests.dask_executor.processes import with_group
 from imagetl_assets_tests.faults.deployment import PATIENCE, Deployment, daemon, deployment
-from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.processes import wait_for
+from testbed.dask_cluster import with_group
+from testbed.pipeline import Pipeline
+from testbed.postgres import Postgres, postgres
+from testbed.processes import wait_for
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -12,14 +12,14 @@ from dagster import DagsterEventType, DagsterInstance
 
 from imagetl_assets.sample import sample_bytes
 from imagetl_assets.storage import Store, open_store
-from imagetl_assets_tests.dask_executor.histories import events
-from imagetl_assets_tests.dask_executor.postgres import postgres
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
 from imagetl_assets_tests.faults.deployment import PATIENCE, Deployment, write_dagster_yaml
-from imagetl_assets_tests.faults.hosts import Network, loopback, network
-from imagetl_assets_tests.pipeline import bundles, object_store
-from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.processes import Cluster, Shell
+from testbed import bundles, object_store
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import events
+from testbed.hosts import Network, loopback, network
+from testbed.pipeline import Pipeline
+from testbed.postgres import postgres
+from testbed.shell import Cluster, Shell
 
 pytestmark = pytest.mark.timeout(900)
 FILE = "all-images.img"
@@ -39,8 +39,6 @@ def bundle() -> bytes:
 @contextmanager
 def deployed_on(net: Network, folder: Path) -> Iterator[tuple[Deployment, Store]]:
     """A worker on each host; yields also where the results go."""
-    if problem := object_store.missing("moto"):
-        pytest.skip(f"no object store: {problem}")
     home = folder / "home"
     home.mkdir()
     with ExitStack() as stack:

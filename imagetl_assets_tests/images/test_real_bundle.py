@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import pytest
 
@@ -11,24 +10,20 @@ from imagetl_assets.images import gif
 from imagetl_assets.images.bundle import FrameSpan, find_frames
 from imagetl_assets.images.preview import preview
 from imagetl_assets.images.transcode import join, to_gif
-from imagetl_assets_tests.images.builders import SEPARATOR, decode_all
-
-BUNDLE = Path(__file__).parents[3] / "shared/data/all-images.img"
+from imagetl_assets_tests.images.builders import decode_all
+from testbed.bundles import pieces, real_bundle
 
 
 @pytest.fixture(scope="module")
 def frames() -> list[bytes]:
-    if not BUNDLE.exists():
-        pytest.skip("the real bundle is not at ../shared/data/all-images.img")
-    data = BUNDLE.read_bytes()
-    with BUNDLE.open("rb") as file:
-        found = list(find_frames(file))
+    data = real_bundle()
+    found = list(find_frames(io.BytesIO(data)))
     assert all(isinstance(span, FrameSpan) and span.format == "GIF" for span in found)
     return [data[span.offset : span.offset + span.length] for span in found]
 
 
 def test_frames_are_the_pieces(frames: list[bytes]) -> None:
-    assert frames == [piece for piece in BUNDLE.read_bytes().split(SEPARATOR) if piece]
+    assert frames == pieces(real_bundle())
     assert len(frames) == 27
 
 
@@ -51,5 +46,5 @@ def test_preview_is_small(frames: list[bytes]) -> None:
 
 @pytest.mark.parametrize("block_size", [1000, 200_000])
 def test_small_blocks_find_the_same(frames: list[bytes], block_size: int) -> None:
-    found = find_frames(io.BytesIO(BUNDLE.read_bytes()), block_size=block_size)
+    found = find_frames(io.BytesIO(real_bundle()), block_size=block_size)
     assert [span.length for span in found] == [len(frame) for frame in frames]

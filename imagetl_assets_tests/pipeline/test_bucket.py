@@ -12,15 +12,15 @@ from dagster_shared.serdes import serialize_value
 
 from imagetl_assets.storage import Store, StoreError, open_store
 from imagetl_assets.upstream.listing import list_upstream
-from imagetl_assets_tests.pipeline import bundles, s3_proxy
-from imagetl_assets_tests.pipeline.conftest import Outcome, Pipeline
-from imagetl_assets_tests.pipeline.object_store import (
+from testbed import bundles, s3_proxy
+from testbed.object_store import (
     ObjectStore,
     new_bucket,
     reached,
     uploads_under_way,
 )
-from imagetl_assets_tests.pipeline.s3_proxy import S3Proxy
+from testbed.pipeline import Outcome, Pipeline
+from testbed.s3_proxy import S3Proxy
 
 NAME = "ü [1]* a?.img"  # what globbing or a URL would take for something else
 

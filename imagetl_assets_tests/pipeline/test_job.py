@@ -14,9 +14,9 @@ from dagster import AssetKey
 
 from imagetl_assets.sample import sample_bytes, write_sample
 from imagetl_assets.storage.resource import PartitionFolder
-from imagetl_assets_tests.pipeline import bundles, http_server
-from imagetl_assets_tests.pipeline.conftest import Outcome, Pipeline
-from imagetl_assets_tests.pipeline.http_server import HttpServer
+from testbed import bundles, http_server
+from testbed.http_server import HttpServer
+from testbed.pipeline import Outcome, Pipeline
 
 
 def test_the_real_bundle_becomes_frames_and_a_clip(pipeline: Pipeline, server: HttpServer) -> None:

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from imagetl_assets.images.transcode import to_gif
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.http_server import HttpServer
+from testbed import bundles
+from testbed.http_server import HttpServer
+from testbed.pipeline import Pipeline
 
 
 def moving_square(frames: int = 7) -> bytes:

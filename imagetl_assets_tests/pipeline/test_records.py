@@ -21,7 +21,7 @@ from imagetl_assets.records import (
     StoredFrame,
     frames_per_step,
 )
-from imagetl_assets_tests.pipeline.bundles import tiny_frame
+from testbed.bundles import tiny_frame
 
 RAW = RawFile("a.img", 10, "00", "10-1", "https://h/ü.img", "ff", None, "Mon, 01 Jan")
 FRAMES = (

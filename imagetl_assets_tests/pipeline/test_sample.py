@@ -7,7 +7,7 @@ import io
 
 from imagetl_assets.images.bundle import FrameSpan, find_frames
 from imagetl_assets.sample import ROUND, sample_bytes
-from imagetl_assets_tests.pipeline.bundles import pieces, pixels
+from testbed.bundles import pieces, pixels
 
 
 def test_it_has_as_many_different_frames_as_asked_for() -> None:

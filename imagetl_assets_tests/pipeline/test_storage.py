@@ -13,7 +13,7 @@ from imagetl_assets.storage import FileChanged, Store, open_store, root_name
 from imagetl_assets.storage.base import BLOCK_BYTES
 from imagetl_assets.storage.local import LocalStore
 from imagetl_assets.storage.resource import PartitionFolder
-from imagetl_assets_tests.pipeline import object_store
+from testbed import object_store
 
 KEY = "a [b]*?.img"  # what globbing would take for a pattern
 

@@ -16,8 +16,8 @@ from imagetl_assets.upstream import (
     UpstreamFiles,
     open_upstream,
 )
-from imagetl_assets_tests.pipeline import http_server
-from imagetl_assets_tests.pipeline.http_server import HttpServer, Request
+from testbed import http_server
+from testbed.http_server import HttpServer, Request
 
 QUICK = Timeouts(connect=0.5, read=0.5)
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import requests
 
-from imagetl_assets_tests.pipeline import bundles
-from imagetl_assets_tests.pipeline.http_server import HttpServer
-from imagetl_assets_tests.pipeline.processes import BIN, Shell, started, wait_for
+from testbed import bundles
+from testbed.http_server import HttpServer
+from testbed.processes import BIN, PROJECT, started, wait_for
+from testbed.shell import Shell
 
 MODULE = ("-m", "imagetl_assets.definitions")
-PROJECT = Path(__file__).parents[2]
 _SETTINGS = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_STORAGE", "IMAGETL_UPSTREAM")
 
 

@@ -16,17 +16,18 @@ from dagster import DagsterInstance
 
 from imagetl_assets.sample import sample_bytes
 from imagetl_assets.storage import Store, open_store
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
-from imagetl_assets_tests.pipeline import bundles, s3_proxy
-from imagetl_assets_tests.pipeline.conftest import Pipeline
-from imagetl_assets_tests.pipeline.object_store import (
+from testbed import bundles, s3_proxy
+from testbed.dask_cluster import DaskProcesses
+from testbed.object_store import (
     ObjectStore,
     new_bucket,
     reached,
     uploads_under_way,
 )
-from imagetl_assets_tests.pipeline.processes import BIN, REEXECUTE
-from imagetl_assets_tests.pipeline.s3_proxy import S3Proxy
+from testbed.pipeline import Pipeline
+from testbed.processes import BIN
+from testbed.s3_proxy import S3Proxy
+from testbed.shell import REEXECUTE
 
 
 @dataclass

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagetl_assets_tests.pipeline.processes import BIN, wait_for
+from testbed.processes import BIN, wait_for
 
 _NAMES = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_NOTIFY_URLS")
 

@@ -14,8 +14,9 @@ from playwright.sync_api import Page
 from imagetl_assets.sample import sample_bytes
 from imagetl_assets_tests.ui.browser import browser
 from imagetl_assets_tests.ui.dev import running
+from testbed.processes import PROJECT
 
-FOLDER = Path(__file__).parents[2] / "docs" / "images"
+FOLDER = PROJECT / "docs" / "images"
 NAME = "waves.img"
 _SETTLE_SECONDS = 3
 _COLOURS = 160

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import requests
 
-from imagetl_assets_tests.pipeline.processes import wait_for
 from imagetl_assets_tests.ui.dev import running
+from testbed.processes import wait_for
 
 
 def test_dev(tmp_path: Path) -> None:

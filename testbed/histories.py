@@ -8,8 +8,8 @@ from typing import Any
 
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, EventLogEntry, JobDefinition
 
-from imagetl_assets_tests.dask_executor.conftest import run_job
-from imagetl_assets_tests.dask_executor.processes import DaskProcesses
+from testbed.dagster_runs import run_job
+from testbed.dask_cluster import DaskProcesses
 
 # What every executor reports of a step; the others tell of its own doings.
 OF_ANY_EXECUTOR = {

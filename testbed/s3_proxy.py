@@ -13,7 +13,7 @@ from threading import Lock, Thread
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from imagetl_assets_tests.pipeline.object_store import ObjectStore
+from testbed.object_store import ObjectStore
 
 _BUSY = (
     b'<?xml version="1.0" encoding="UTF-8"?>'

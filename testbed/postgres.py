@@ -1,18 +1,20 @@
-"""A PostgreSQL server of the tests' own, from the package pgserver, that can be restarted."""
+"""A PostgreSQL server from the package pgserver, which can be stopped and started again."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import psutil
-import pytest
+
+from testbed import NotHere
+from testbed.ports import LOOPBACK, free_ports
 
 
 @dataclass
@@ -55,14 +57,20 @@ class Postgres:
 
 
 @contextmanager
-def postgres(host: str = "127.0.0.1") -> Iterator[Postgres]:
-    """Run a server while the block runs. Skips the test if there is none to be run."""
-    pytest.importorskip("dagster_postgres")
-    pgserver = pytest.importorskip("pgserver", reason="needs PostgreSQL: pip install pgserver")
-    # Not in a folder of pytest's, which other users than this one cannot enter.
+def postgres(host: str = LOOPBACK) -> Iterator[Postgres]:
+    """Run a server while the block runs.
+
+    Raises:
+        NotHere: there is none to be run.
+    """
+    for name in ("dagster_postgres", "pgserver"):
+        if find_spec(name) is None:
+            raise NotHere(f"needs PostgreSQL: the package {name} is not installed")
+    pgserver: Any = import_module("pgserver")
+    # Not in a folder of a test, which other users than this one cannot enter.
     with TemporaryDirectory() as folder:
         server = pgserver.get_server(folder, cleanup_mode=None)
-        running = Postgres(server, host, _free_port(host))
+        running = Postgres(server, host, free_ports(1, host)[0])
         with Path(folder, "pg_hba.conf").open("a") as clients:
             clients.write("host all all samenet trust\n")
         running.stop()  # so far, it listened on a socket in the file system
@@ -71,9 +79,3 @@ def postgres(host: str = "127.0.0.1") -> Iterator[Postgres]:
             yield running
         finally:
             running.stop("immediate")
-
-
-def _free_port(host: str) -> int:
-    with socket.socket() as free:
-        free.bind((host, 0))
-        return int(free.getsockname()[1])

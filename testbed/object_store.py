@@ -1,6 +1,6 @@
 """Object stores with the S3 API as processes of their own: OpenStack Swift, or moto's server.
 
-    python -m imagetl_assets_tests.pipeline.object_store FOLDER [--kind moto] [--port 9000]
+    python -m testbed.object_store FOLDER [--kind moto] [--port 9000]
 
 starts one, prints the environment that reaches it, and stops it with Ctrl-C or SIGTERM.
 """
@@ -24,10 +24,10 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from deploy.trial.settings import free_ports
-from imagetl_assets_tests.pipeline.processes import started, wait_for
-
-HOST = "127.0.0.1"
+from testbed import NotHere
+from testbed.environment import variables
+from testbed.ports import LOOPBACK, free_ports
+from testbed.processes import started, wait_for
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,25 @@ def missing(kind: str) -> str | None:
     return f"not installed: {', '.join(absent)}" if absent else None
 
 
+def _demand(kind: str) -> None:
+    """Raise NotHere if a store of this kind cannot be started here."""
+    if problem := missing(kind):
+        raise NotHere(f"no object store of kind {kind}: {problem}")
+
+
+def moto_command(host: str, port: int) -> list[str]:
+    """Return the command line of moto's server; it must not see the variables of its clients."""
+    return [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
+
+
 @contextmanager
-def moto(folder: Path, port: int = 0, host: str = HOST) -> Iterator[ObjectStore]:
-    """Run moto's server, which keeps everything in memory."""
+def moto(folder: Path, port: int = 0, host: str = LOOPBACK) -> Iterator[ObjectStore]:
+    """Run moto's server, which keeps everything in memory. Raises NotHere."""
+    _demand("moto")
     folder.mkdir(parents=True, exist_ok=True)
-    port = port or free_ports(1)[0]
+    port = port or free_ports(1, host)[0]
     store = ObjectStore(f"http://{host}:{port}", "moto", "moto-secret")
-    program = [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)]
+    program = moto_command(host, port)
     with started(program, _without_settings(os.environ), folder / "moto.log") as process:
         _wait_until_it_answers(store, [process], folder)
         yield store
@@ -72,14 +84,19 @@ def moto(folder: Path, port: int = 0, host: str = HOST) -> Iterator[ObjectStore]
 
 @contextmanager
 def swift(folder: Path, port: int = 0) -> Iterator[ObjectStore]:
-    """Run OpenStack Swift with one replica; data, configuration and logs are kept in `folder`."""
+    """Run OpenStack Swift with one replica; data, configuration and logs are kept in `folder`.
+
+    Raises:
+        NotHere: its programs are not installed.
+    """
+    _demand("swift")
     ports = [port or free_ports(1)[0], *free_ports(len(_SERVERS))]
-    store = ObjectStore(f"http://{HOST}:{ports[0]}", "test:tester", "testing")
+    store = ObjectStore(f"http://{LOOPBACK}:{ports[0]}", "test:tester", "testing")
     _configure(folder, dict(zip(_SERVERS, ports, strict=False)), memcached=ports[-1])
     # Swift runs on the system's Python.
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     env["SWIFT_DIR"] = str(folder / "etc")
-    programs = {"memcached": ["memcached", "-l", HOST, "-p", str(ports[-1]), "-u", "nobody"]}
+    programs = {"memcached": ["memcached", "-l", LOOPBACK, "-p", str(ports[-1]), "-u", "nobody"]}
     for name in _SERVERS:
         config = str(folder / "etc" / f"{name}-server.conf")
         programs[name] = [f"swift-{name}-server", config]
@@ -101,14 +118,11 @@ KINDS: Mapping[str, Callable[[Path, int], AbstractContextManager[ObjectStore]]] 
 @contextmanager
 def reached(store: ObjectStore) -> Iterator[None]:
     """Let the S3 clients of this process reach the store while the block runs."""
-    import pytest
     from s3fs import S3FileSystem
 
     from imagetl_assets.storage import open_store
 
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in store.settings.items():
-            patch.setenv(name, value)
+    with variables(store.settings):
         S3FileSystem.clear_instance_cache()
         open_store.cache_clear()
         try:
@@ -230,12 +244,12 @@ def _configure(folder: Path, ports: Mapping[str, int], memcached: int) -> None:
     for name, port in ports.items():
         own = _PROXY if name == "proxy" else _BACKEND
         text = (_DEFAULT + own).format(
-            host=HOST, port=port, folder=folder, user=user, name=name, memcached=memcached
+            host=LOOPBACK, port=port, folder=folder, user=user, name=name, memcached=memcached
         )
         (etc / f"{name}-server.conf").write_text(text)
     backends = [str(port) for name, port in ports.items() if name != "proxy"]
     # One process for all rings, as its start takes longer than the rest.
-    subprocess.run([_SYSTEM_PYTHON, "-c", _RINGS, str(etc), HOST, *backends], check=True)
+    subprocess.run([_SYSTEM_PYTHON, "-c", _RINGS, str(etc), LOOPBACK, *backends], check=True)
 
 
 def _without_settings(env: Mapping[str, str]) -> dict[str, str]:

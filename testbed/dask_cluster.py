@@ -16,7 +16,8 @@ from typing import Any
 
 from distributed import Client
 
-PROJECT = Path(__file__).parents[2]
+from testbed.processes import PROJECT
+
 AS_TOLD = {  # in docs/cluster.md
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
     "MALLOC_TRIM_THRESHOLD_": "33554432",

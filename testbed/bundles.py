@@ -1,4 +1,4 @@
-"""Bundles for tests: made here, or the real one where it is at hand."""
+"""Bundles of images: made here, or the real one where it is at hand."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import io
 from pathlib import Path
 from random import Random
 
-import pytest
 from PIL import Image
 
 from imagetl_assets.sample import SEPARATOR, sample_bytes
+from testbed import NotHere
 
-REAL_BUNDLE = Path(__file__).parents[3] / "shared" / "data" / "all-images.img"
+REAL_BUNDLE = Path(__file__).parents[2] / "shared" / "data" / "all-images.img"
 
 
 def real_bundle() -> bytes:
-    """Return the bundle that the original flow downloads, or skip the test."""
+    """Return the bundle that the original flow downloads, if it is at hand."""
     if not REAL_BUNDLE.exists():
-        pytest.skip(f"the real bundle is not at {REAL_BUNDLE}")
+        raise NotHere(f"the real bundle is not at {REAL_BUNDLE}")
     return REAL_BUNDLE.read_bytes()
 
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from testbed import NotHere
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def loopback(count: int) -> Iterator[Network]:
             try:
                 probe.bind((host.address, 0))
             except OSError as error:
-                pytest.skip(f"no address {host.address} on loopback: {error}")
+                raise NotHere(f"no address {host.address} on loopback: {error}") from error
     yield Network("127.0.0.1", hosts)
 
 
 @contextmanager
 def network(count: int) -> Iterator[Network]:
-    """Create hosts for the block. Skips the test where that is not allowed."""
+    """Create hosts for the block. Raises NotHere where that is not allowed."""
     number = os.getpid() % 250
     subnet, bridge = f"10.213.{number}", f"imgbr{number}"
     with ExitStack() as stack:
@@ -80,11 +80,12 @@ def network(count: int) -> Iterator[Network]:
 
 def _create(create: list[str], delete: list[str], stack: ExitStack) -> None:
     if shutil.which("ip") is None:
-        pytest.skip("needs the program ip: apt-get install iproute2")
+        raise NotHere("needs the program ip: apt-get install iproute2")
     try:
         _ip(*create)
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"may not create network namespaces: {error.stderr.strip()}")
+        problem = error.stderr.strip()
+        raise NotHere(f"may not create network namespaces: {problem}") from error
     stack.callback(_ip, *delete)
 
 
