@@ -15,6 +15,8 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+from msgspec import ValidationError, convert, to_builtins
+
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.images.gif import GifLayout
 
@@ -49,7 +51,7 @@ class Record:
             if (kind, number) != (cls.__name__, _FORMAT):
                 raise ValueError(f"it holds {kind} in format {number}")
             return cls._build(values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"no readable {cls.__name__} record: {error}") from error
 
     @classmethod
@@ -293,15 +295,15 @@ class StoredFrame:
 
     def to_row(self) -> list[Any]:
         """Return the frame as a JSON list."""
-        row = [self.offset, self.size, self.sha256, self.layout.to_json()]
-        return [*row, self.delta.size, self.delta.layout.to_json()] if self.delta else row
+        row = [self.offset, self.size, self.sha256, to_builtins(self.layout)]
+        return [*row, self.delta.size, to_builtins(self.delta.layout)] if self.delta else row
 
     @staticmethod
     def from_row(row: list[Any]) -> StoredFrame:
         """Return the frame that `to_row` gave."""
         offset, size, sha256, layout, *rest = row
-        delta = StoredDelta(rest[0], GifLayout.from_json(rest[1])) if rest else None
-        return StoredFrame(offset, size, sha256, GifLayout.from_json(layout), delta)
+        delta = StoredDelta(rest[0], convert(rest[1], GifLayout)) if rest else None
+        return StoredFrame(offset, size, sha256, convert(layout, GifLayout), delta)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from imagetl_assets.images import gif
+from imagetl_assets.images import gif, image_formats
 from imagetl_assets.images.errors import ImageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ MAX_PIXELS = 64_000_000
 ANIMATION = 32
 """All images of an animation together may have this many times the pixels of one picture."""
 
-_FORMATS = ["PNG", "JPEG", "BMP", "WEBP", "TIFF"]
+_FORMATS = [name for name in image_formats.FORMATS if name != "GIF"]
 
 
 def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Image]:
@@ -54,7 +54,7 @@ def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
     _check_total(width * height * len(layout.images), max_pixels)
     canvas = None
     for image in layout.images:
-        table, block = gif.ranges(image, data)
+        table, block = gif.image_bytes(image, data)
         drawn = gif.pixels(image, table, block)
         drawn.putpalette(table)
         if image.transparent >= 0:

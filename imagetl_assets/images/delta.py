@@ -54,5 +54,5 @@ def _change(before: PIL.Image.Image, after: PIL.Image.Image) -> tuple[gif.GifLay
     # 256 colours leave no index for transparency; then what is unchanged is drawn again.
     source = palette.encode(part if masked.getcolors(256) is None else masked)
     (image,) = gif.parse(source).images
-    placed = image._replace(left=box[0], top=box[1])
+    placed = image.placed(*box[:2])
     return gif.GifLayout(*after.size, (placed,)), source

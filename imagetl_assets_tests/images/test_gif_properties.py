@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 from PIL import Image
 
 from imagetl_assets.images import gif
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.gif.parsing import skip_sub_blocks
 from imagetl_assets.images.transcode import join, to_gif
 from imagetl_assets.images.window import Window
 from imagetl_assets_tests.images.builders import Gif, decode_all, on_screen
@@ -79,13 +81,13 @@ def test_animated_sources_contribute_all_images(sources: list[Gif]) -> None:
 def test_parsed_is_what_was_written(source: Gif) -> None:
     data = source.encode()
     layout = gif.parse(data)
-    assert gif.GifLayout.from_json(json.loads(json.dumps(layout.to_json()))) == layout
+    assert msgspec.json.decode(msgspec.json.encode(layout), type=gif.GifLayout) == layout
     assert (layout.width, layout.height) == (source.width, source.height)
     gif.check_pixels(data, layout)
     for image, picture in zip(layout.images, source.pictures, strict=True):
-        table, block = gif.ranges(image, data)
-        assert image[:4] == (picture.left, picture.top, picture.width, picture.height)
-        assert table == (picture.palette or source.palette or gif.GREY)
+        table, block = gif.image_bytes(image, data)
+        assert astuple(image)[:4] == (picture.left, picture.top, picture.width, picture.height)
+        assert table == (picture.palette or source.palette or gif.GREYS)
         assert image.transparent == (-1 if picture.transparent is None else picture.transparent)
         assert bytes(block) in data
         decoded = gif.pixels(image, table, block)
@@ -149,7 +151,7 @@ def test_sub_blocks_are_skipped_one_by_one_or_many_together(
         end += 1 + data[end]
     window = Window(io.BytesIO(data), block_size)
     if end < len(data):
-        assert gif._skip_sub_blocks(window, 0) == end + 1
+        assert skip_sub_blocks(window, 0) == end + 1
     else:
         with pytest.raises(ImageError, match="ends in the middle"):
-            gif._skip_sub_blocks(window, 0)
+            skip_sub_blocks(window, 0)

@@ -8,16 +8,16 @@ import struct
 import pytest
 from PIL import Image
 
-from imagetl_assets.images import formats
+from imagetl_assets.images import image_formats
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.window import Window
 from imagetl_assets_tests.images.builders import encode, one_of_each, picture
 
 
 def end(data: bytes, lead: int = 0) -> int:
-    kind = formats.sniff(data[lead : lead + formats.SNIFF])
+    kind = image_formats.sniff(data[lead : lead + image_formats.SNIFFED])
     assert kind is not None
-    return formats.ENDS[kind](Window.over(data), lead)
+    return image_formats.FORMATS[kind].end(Window.over(data), lead)
 
 
 def animated(kind: str) -> bytes:
@@ -63,7 +63,7 @@ def test_the_end_is_known(name: str, lead: int) -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_truncations_never_give_more_than_there_is(name: str) -> None:
     data = VARIANTS[name]
-    for length in range(formats.SNIFF, len(data)):
+    for length in range(image_formats.SNIFFED, len(data)):
         problem: int | None = 0
         try:
             assert end(data[:length]) <= length
@@ -113,10 +113,10 @@ def test_bmp_sizes() -> None:
 @pytest.mark.parametrize("kind", one_of_each())
 def test_sniff_needs_few_bytes(kind: str) -> None:
     data = one_of_each()[kind]
-    assert formats.sniff(data[: formats.SNIFF]) == kind
+    assert image_formats.sniff(data[: image_formats.SNIFFED]) == kind
     assert Image.open(io.BytesIO(data)).format == kind
 
 
 @pytest.mark.parametrize("head", [b"", b"G", b"GIF88a", b"BMnot a bitmap at all", b"RIFF1234WAVE"])
 def test_sniff_knows_what_it_does_not_know(head: bytes) -> None:
-    assert formats.sniff(head) is None
+    assert image_formats.sniff(head) is None

@@ -1,22 +1,23 @@
-"""Where an encoded image ends, by what its format says of its own length.
+"""The formats of encoded images: how each is recognised, and where such an image ends.
 
-Strategy: `sniff` names the format from the first bytes; `ENDS` holds, per format, a function that
-walks the headers from the image's start and returns the position after its last byte. No pixel is
-decoded and nothing is read that can be jumped over.
+Strategy: `sniff` names the format from the first bytes. `FORMATS` holds for each format a function
+that walks the headers from the start of the image and returns the position after its last byte. No
+pixel is decoded, and what can be jumped over is not read.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from struct import Struct, unpack
 
 from imagetl_assets.images import gif
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.window import Window
 
-SNIFF = 18
-"""How many first bytes `sniff` wants."""
+SNIFFED = 18
+"""How many first bytes of an image tell its format."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -26,20 +27,27 @@ _TIFF = {b"II*\0": "<", b"MM\0*": ">"}
 _BIG_TIFF = {b"II+\0", b"MM\0+"}
 
 
+@dataclass(frozen=True)
+class ImageFormat:
+    """A format of encoded images.
+
+    Attributes:
+        starts: tells from the first `SNIFFED` bytes whether an image is of this format.
+        end: returns the position after the image at a position. Raises ImageError if the image is
+            not complete.
+        exact: whether another image that follows at once cannot belong to the same file.
+    """
+
+    starts: Callable[[bytes], bool]
+    end: Callable[[Window, int], int]
+    exact: bool = False
+
+
 def sniff(head: bytes) -> str | None:
-    """Return the format of an image by its first `SNIFF` bytes, or None if it is not known."""
-    if head.startswith(gif.SIGNATURES):
-        return "GIF"
-    if head.startswith(_PNG):
-        return "PNG"
-    if head.startswith(_JPEG):
-        return "JPEG"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
-        return "BMP"
-    if head[:4] in _TIFF or head[:4] in _BIG_TIFF:
-        return "TIFF"
+    """Return the format of an image by its first `SNIFFED` bytes, or None if it is not known."""
+    for name, format in FORMATS.items():
+        if format.starts(head):
+            return name
     return None
 
 
@@ -165,15 +173,18 @@ def _tiff_end(window: Window, pos: int) -> int:
     return pos + furthest
 
 
-ENDS: dict[str, Callable[[Window, int], int]] = {
-    "GIF": gif.walk,
-    "PNG": _png_end,
-    "JPEG": _jpeg_end,
-    "WEBP": _riff_end,
-    "BMP": _bmp_end,
-    "TIFF": _tiff_end,
-}
-"""Position after the image at a position; each raises ImageError if the image is not complete."""
+def _starts_bmp(head: bytes) -> bool:
+    return head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
 
-EXACT = {"GIF", "PNG", "WEBP"}
-"""Formats after whose own end another image cannot belong to the same file."""
+
+FORMATS: dict[str, ImageFormat] = {
+    "GIF": ImageFormat(lambda head: head.startswith(gif.SIGNATURES), gif.walk, exact=True),
+    "PNG": ImageFormat(lambda head: head.startswith(_PNG), _png_end, exact=True),
+    "JPEG": ImageFormat(lambda head: head.startswith(_JPEG), _jpeg_end),
+    "WEBP": ImageFormat(
+        lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP", _riff_end, exact=True
+    ),
+    "BMP": ImageFormat(_starts_bmp, _bmp_end),
+    "TIFF": ImageFormat(lambda head: head[:4] in _TIFF or head[:4] in _BIG_TIFF, _tiff_end),
+}
+"""All formats that a bundle may hold, by the names that Pillow has for them."""

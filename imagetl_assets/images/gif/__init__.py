@@ -1,0 +1,60 @@
+"""GIF without decoding it: take a GIF apart into ranges, and join ranges into one animation.
+
+Strategy: the compressed image data of a GIF do not depend on what is around them. With its colour
+table and its rectangle, an image can be moved into another GIF byte for byte, so an animation is
+made at the speed of copying.
+
+- `layout`: the types that say where each image of a GIF has its bytes, and how it is shown.
+- `blocks`: the binary layout of the blocks of a GIF, for reading and for writing.
+- `parsing`: read the block structure.
+- `pixels`: decode images, which is left to Pillow.
+- `screens`: the screen that an animation needs, and which of its images are taken.
+- `assembling`: write an animation.
+- `first_image`: what the first image of an animation needs for decoders to show all others.
+
+Source of the format: the GIF89a specification, https://www.w3.org/Graphics/GIF/spec-gif89a.txt.
+"""
+
+from imagetl_assets.images.gif.assembling import (
+    ClipInfo,
+    Writable,
+    assemble,
+    frame_duration,
+    hundredths,
+)
+from imagetl_assets.images.gif.blocks import GREYS, SIGNATURES, image_bytes
+from imagetl_assets.images.gif.layout import (
+    KEEP,
+    NO_DISPOSAL,
+    TO_BACKGROUND,
+    TO_PREVIOUS,
+    GifImage,
+    GifLayout,
+)
+from imagetl_assets.images.gif.parsing import parse, walk
+from imagetl_assets.images.gif.pixels import check_pixels, pixels
+from imagetl_assets.images.gif.screens import Screen, every_nth, screen_size
+
+__all__ = [
+    "GREYS",
+    "KEEP",
+    "NO_DISPOSAL",
+    "SIGNATURES",
+    "TO_BACKGROUND",
+    "TO_PREVIOUS",
+    "ClipInfo",
+    "GifImage",
+    "GifLayout",
+    "Screen",
+    "Writable",
+    "assemble",
+    "check_pixels",
+    "every_nth",
+    "frame_duration",
+    "hundredths",
+    "image_bytes",
+    "parse",
+    "pixels",
+    "screen_size",
+    "walk",
+]

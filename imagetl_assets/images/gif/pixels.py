@@ -1,0 +1,53 @@
+"""Decode the images of a GIF with Pillow."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.gif.blocks import SCREEN, SIGNATURES, image_bytes, image_head
+from imagetl_assets.images.gif.layout import GifImage, GifLayout
+from imagetl_assets.images.gif.parsing import parse
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+def check_pixels(data: bytes | memoryview, layout: GifLayout | None = None) -> None:
+    """Decode every image and throw the pixels away.
+
+    Raises:
+        ImageError: image data that are damaged or hold fewer pixels than the image has.
+    """
+    for image in (layout or parse(data)).images:
+        pixels(image, *image_bytes(image, data))
+
+
+def pixels(image: GifImage, table: bytes, data: bytes | memoryview) -> PIL.Image.Image:
+    """Decode one image to its colour indices: a Pillow image of mode P or L, of the image's size.
+
+    Args:
+        image: says the size.
+        table: its colour table, see `image_bytes`.
+        data: its compressed data.
+
+    Raises:
+        ImageError: image data that are damaged or hold fewer pixels than the image has.
+    """
+    from PIL import Image
+
+    alone = replace(image, left=0, top=0, transparent=-1)
+    screen = SCREEN.pack(SIGNATURES[1], image.width, image.height, 0, 0, 0)
+    # There is no trailer, so a decoder that wants more than the image's own data finds nothing.
+    source = io.BytesIO(b"".join((screen, image_head(alone, table), data)))
+    try:
+        picture = Image.open(source, formats=["GIF"])
+        picture.load()
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"the image is too large: {error}", image.data_offset) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ImageError(f"the image data are damaged: {error}", image.data_offset) from error
+    return picture
