@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+from testbed import NotHere
 from testbed.processes import PROJECT
+from testbed.pythons import find_python
 
 CACHE = PROJECT / ".benchmarks"
 PEERS = PROJECT / "benchmarks" / "peers"
@@ -39,7 +37,10 @@ def environment(requirements: Path, python: str, cache: Path = CACHE) -> Path:
     done = folder / _DONE
     if done.exists() and done.read_text() == wanted:
         return interpreter
-    base = _find_python(python)
+    try:
+        base = find_python(python)
+    except NotHere as error:
+        raise NotInstallable(f"it {error}") from None
     shutil.rmtree(folder, ignore_errors=True)
     print(f"  installing {requirements.name} into {folder}", flush=True)
     _call(base, "-m", "venv", str(folder))
@@ -57,29 +58,6 @@ def versions(python: str, packages: tuple[str, ...]) -> dict[str, str]:
     )
     found: dict[str, str] = json.loads(_call(python, "-c", program, *packages))
     return found
-
-
-def _find_python(version: str) -> str:
-    for candidate in _pythons(version):
-        try:
-            found = _call(candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
-        except NotInstallable:
-            continue  # such as a pyenv shim of a version that is not switched on
-        if found.strip() == version:
-            return candidate
-    raise NotInstallable(f"it needs Python {version}, which neither PATH, pyenv nor uv has")
-
-
-def _pythons(version: str) -> Iterator[str]:
-    yield sys.executable
-    if on_path := shutil.which(f"python{version}"):
-        yield on_path
-    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
-    yield from sorted(glob.glob(f"{glob.escape(pyenv)}/versions/{version}.*/bin/python"))
-    if uv := shutil.which("uv"):
-        found = subprocess.run([uv, "python", "find", version], capture_output=True, text=True)
-        if found.returncode == 0:
-            yield found.stdout.strip()
 
 
 def _call(*command: str) -> str:
