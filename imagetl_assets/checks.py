@@ -21,7 +21,7 @@ from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles, FrameIndex, RawFile
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.storage.base import in_blocks
-from imagetl_assets.storage.resource import PartitionFolder
+from imagetl_assets.storage.partition_folder import PartitionFolder
 
 _MAX_PROBLEMS = 20
 

@@ -4,7 +4,7 @@ import warnings
 
 from dagster import BetaWarning, Definitions, ExecutorDefinition, Field
 
-from imagetl_assets.assets import clip_gif, frames_and_files, raw_data_file
+from imagetl_assets.assets import clips, frames_and_files, raw_data_file
 from imagetl_assets.automation import (
     check_stored,
     image_etl,
@@ -44,7 +44,7 @@ def define(
     files = UpstreamFiles(base=upstream, refuse_private=private_addresses_refused())
     job = image_etl(storage)
     return Definitions(
-        assets=[raw_data_file, frames_and_files, clip_gif],
+        assets=[raw_data_file, frames_and_files, *clips],
         asset_checks=checks,
         jobs=[job, check_stored],
         schedules=[nightly(job, automation)],

@@ -7,7 +7,7 @@ from dagster import ConfigurableIOManager, Failure, InputContext, OutputContext
 from imagetl_assets.partitions import partition_keys
 from imagetl_assets.records import RECORD_TYPES, Record, RecordError
 from imagetl_assets.storage import ImageStorage
-from imagetl_assets.storage.resource import store_errors_told
+from imagetl_assets.storage.resource import store_errors_as_failures
 
 
 class _Kept:
@@ -43,7 +43,7 @@ class RecordIOManager(ConfigurableIOManager):
     def handle_output(self, context: OutputContext, obj: Mapping[str, Record]) -> None:
         """Store the records."""
         asset = context.asset_key.to_python_identifier()
-        with store_errors_told():
+        with store_errors_as_failures():
             for partition, record in obj.items():
                 self.storage.folder(partition).save(asset, record)
 
@@ -59,7 +59,7 @@ class RecordIOManager(ConfigurableIOManager):
         )
 
     def _load_all(self, asset: str, context: InputContext) -> dict[str, Record]:
-        with store_errors_told():
+        with store_errors_as_failures():
             return {partition: self._load(asset, partition) for partition in _partitions(context)}
 
     def _load(self, asset: str, partition: str) -> Record:

@@ -1,4 +1,7 @@
-"""Which names users may give to files and partitions, so that nothing leaves the storage root."""
+"""Names under the storage root: those that users may give, and those of the frames.
+
+What users name must not leave the storage root.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +49,15 @@ def check_path(path: str) -> str:
     if parts[0] in (FRAMES_FOLDER, RESERVED_FOLDER):
         raise InvalidName(f"{what} must not lie in {parts[0]!r}, which imagetl uses itself")
     return path
+
+
+def frame_name(position: int, count: int) -> str:
+    """Return the name of one of `count` frames, zero-padded so that names sort.
+
+    >>> frame_name(7, 120)
+    'frame_007'
+    """
+    return f"frame_{position:0{max(2, len(str(count)))}d}"
 
 
 def _check_component(part: str, what: str) -> None:

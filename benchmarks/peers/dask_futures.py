@@ -11,7 +11,7 @@ from distributed import Client, LocalCluster
 
 from benchmarks.peers import plain_loop
 from benchmarks.peers.turns import Run, take_turns
-from imagetl_assets.records import frames_per_step
+from imagetl_assets.mapped_steps import frames_per_step
 
 
 def run(client: Client, url: str) -> None:

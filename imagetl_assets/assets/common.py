@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from dagster import AutomationCondition, BackfillPolicy, DataVersion, Failure
+from dagster import BackfillPolicy, DataVersion, Failure
 
-from imagetl_assets.storage.resource import store_errors_told
+from imagetl_assets.storage.resource import store_errors_as_failures
 
 GROUP = "images"
 OWNERS: Sequence[str] = ["team:data-platform"]
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def for_each_file(keys: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
-    """Do the work for each of the run's partitions; return what it gave, by key.
+    """Do the work for each of the run's partitions; return the results by partition key.
 
     Raises:
         Failure: it failed for some. All others were done before, so that to repeat it costs little.
@@ -30,7 +30,7 @@ def for_each_file(keys: Sequence[str], work: Callable[[str], T]) -> dict[str, T]
     failures: dict[str, Failure] = {}
     for key in keys:
         try:
-            with store_errors_told():
+            with store_errors_as_failures():
                 done[key] = work(key)
         except Failure as failure:
             failures[key] = failure
@@ -53,34 +53,3 @@ def joint_version(versions: Sequence[str]) -> DataVersion:
     if len(versions) == 1:
         return DataVersion(versions[0])
     return DataVersion(hashlib.sha256("".join(versions).encode()).hexdigest())
-
-
-def _brings_up_to_date() -> AutomationCondition[Any]:
-    """Return the condition of the assets that follow from another one.
-
-    As `AutomationCondition.eager`, but what counts is that the data version of a dependency has
-    changed, not that it was materialized: a download that was skipped brings nothing about. A
-    failed attempt is not repeated until there is something new.
-
-    A change has to be there for two evaluations. In the first, a run of the file may be halfway: an
-    asset that it has just materialized is not in progress any more, but its update is only looked
-    at in the next one.
-    """
-    handled = (
-        AutomationCondition.newly_requested()
-        | AutomationCondition.newly_updated()
-        | AutomationCondition.execution_failed().newly_true()
-        | AutomationCondition.initial_evaluation()
-    )
-    changed = AutomationCondition.any_deps_match(AutomationCondition.data_version_changed())
-    due = changed.since(handled)
-    requested_above = AutomationCondition.any_deps_match(AutomationCondition.will_be_requested())
-    return (
-        ((due & ~due.newly_true()) | requested_above)
-        & ~AutomationCondition.any_deps_missing()
-        & ~AutomationCondition.any_deps_in_progress()
-        & ~AutomationCondition.in_progress()
-    )
-
-
-UP_TO_DATE = _brings_up_to_date()

@@ -30,7 +30,7 @@ from imagetl_assets.partitions import partition_keys, upstream_files
 from imagetl_assets.records import RawFile, RecordError
 from imagetl_assets.redact import redact_url
 from imagetl_assets.storage import FileState, ImageStorage
-from imagetl_assets.storage.resource import PartitionFolder
+from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.upstream import (
     Known,
     PermanentError,

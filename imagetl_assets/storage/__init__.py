@@ -1,8 +1,8 @@
 """Where results are kept: a folder or a bucket, with writes that are all or nothing."""
 
 from imagetl_assets.storage.base import FileChanged, FileState, Store, StoreError
-from imagetl_assets.storage.opening import open_store, root_name
 from imagetl_assets.storage.resource import ImageStorage
+from imagetl_assets.storage.store_kinds import open_store, root_name
 
 __all__ = [
     "FileChanged",

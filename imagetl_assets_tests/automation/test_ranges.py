@@ -11,7 +11,7 @@ from dagster._core.storage.tags import (
 )
 
 from imagetl_assets.definitions import define
-from imagetl_assets.records import MAX_MAPPED_STEPS
+from imagetl_assets.mapped_steps import MAX_MAPPED_STEPS
 from testbed import bundles
 from testbed.http_server import HttpServer, status
 from testbed.pipeline import Pipeline

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
+from imagetl_assets.storage import Store, open_store
 from testbed import http_server, object_store
 from testbed import shell as shells
 from testbed.pipeline import Pipeline
@@ -63,3 +65,15 @@ def _started_store(
 ) -> Iterator[object_store.ObjectStore]:
     with object_store.KINDS[kind](tmp_path_factory.mktemp(kind), 0) as store:
         yield store
+
+
+@pytest.fixture(params=["folder", "memory", "moto", "swift"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "folder":
+        yield open_store(str(tmp_path / "root"))
+    elif request.param == "memory":
+        yield open_store(f"memory://{uuid.uuid4()}/root")
+    else:
+        running: object_store.ObjectStore = request.getfixturevalue(f"{request.param}_store")
+        with object_store.reached(running):
+            yield open_store(f"s3://{object_store.new_bucket(running)}/root")

@@ -12,8 +12,8 @@ from unittest import mock
 import pytest
 from dagster import AssetKey
 
+from imagetl_assets.assets.step_reports import BatchName
 from imagetl_assets.sample import sample_bytes, write_sample
-from imagetl_assets.storage.resource import PartitionFolder
 from testbed import bundles, http_server
 from testbed.http_server import HttpServer
 from testbed.pipeline import Outcome, Pipeline
@@ -129,9 +129,7 @@ def test_nothing_is_left_of_what_steps_tell_each_other(
     server: HttpServer,
 ) -> None:
     server.add_file("/all-images.img", bundles.small_bundle(260))
-    path_of_record = PartitionFolder.batch_record
-    with mock.patch.object(PartitionFolder, "batch_record", autospec=True) as asked:
-        asked.side_effect = path_of_record
+    with mock.patch.object(BatchName, "path", autospec=True, side_effect=BatchName.path) as asked:
         assert pipeline.run(frames={"frames_per_step": frames_per_step}).success
     assert asked.called is (frames_per_step == 260)
     assert len(pipeline.frame_names()) == 260
@@ -373,7 +371,7 @@ def test_a_namesake_of_the_root_on_another_disk_is_noticed(
         request.reply(200, bundles.small_bundle())
 
     server.add("/all-images.img", move_the_root)
-    assert "on another disk" in pipeline.run().failure
+    assert "on different disks" in pipeline.run().failure
 
 
 def test_a_run_that_is_overtaken_says_so(pipeline: Pipeline, server: HttpServer) -> None:

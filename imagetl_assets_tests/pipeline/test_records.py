@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from imagetl_assets.images import gif
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
+from imagetl_assets.mapped_steps import frame_batches, frames_per_step
 from imagetl_assets.records import (
     Clip,
     FrameFiles,
@@ -17,9 +18,8 @@ from imagetl_assets.records import (
     RawFile,
     Record,
     RecordError,
-    StoredBatch,
     StoredFrame,
-    frames_per_step,
+    StoredFrameBatch,
 )
 from testbed.bundles import tiny_frame
 
@@ -31,7 +31,7 @@ FRAMES = (
 RECORDS: list[Record] = [
     RAW,
     FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (DamagedFrame(1, 9, 2, "cut"),), 1, "frames"),
-    StoredBatch(FRAMES),
+    StoredFrameBatch(FRAMES),
     FrameFiles(RAW, "f00d", ("frame_00.gif", "frame_01.gif"), FRAMES),
     Clip("clip.gif", 3, "cc", 2, 8, 6),
 ]
@@ -56,7 +56,7 @@ def test_batches_cover_all_frames_in_order(total: int, asked: int | None) -> Non
     per_step = asked or frames_per_step(total)
     spans = tuple(FrameSpan(i, i * 10, 5, "GIF") for i in range(total))
     index = FrameIndex(RAW, spans, (), per_step, "x")
-    batches = index.batches()
+    batches = frame_batches(index)
     assert [i for part in batches.values() for i in part] == list(range(total))
     assert list(batches) == sorted(batches)
     assert index.file_names() == sorted(index.file_names())

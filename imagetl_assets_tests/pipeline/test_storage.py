@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from imagetl_assets.records import FramesOwner
-from imagetl_assets.storage import FileChanged, Store, open_store, root_name
+from imagetl_assets.storage import FileChanged, Store, root_name
 from imagetl_assets.storage.base import BLOCK_BYTES
 from imagetl_assets.storage.local import LocalStore
-from imagetl_assets.storage.resource import PartitionFolder
-from testbed import object_store
 
 KEY = "a [b]*?.img"  # what globbing would take for a pattern
-
-
-@pytest.fixture(params=["folder", "memory", "moto", "swift"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    if request.param == "folder":
-        yield open_store(str(tmp_path / "root"))
-    elif request.param == "memory":
-        yield open_store(f"memory://{uuid.uuid4()}/root")
-    else:
-        running: object_store.ObjectStore = request.getfixturevalue(f"{request.param}_store")
-        with object_store.reached(running):
-            yield open_store(f"s3://{object_store.new_bucket(running)}/root")
 
 
 def test_what_is_written_can_be_read(store: Store) -> None:
@@ -102,79 +85,6 @@ def test_folders_are_deleted_whole(store: Store) -> None:
     assert sorted(store.list_folders(f"{KEY}/work")) == ["a", "b"]
     store.delete_folder(f"{KEY}/work/a")
     assert store.list_folders(f"{KEY}/work") == ["b"]
-
-
-def owner(fingerprint: str, frames: int = 1) -> FramesOwner:
-    return FramesOwner(fingerprint, (frames,), optimized=False)
-
-
-def store_frames(folder: PartitionFolder, frames: FramesOwner) -> tuple[str, FramesOwner | None]:
-    """Do what the steps of a run do before the frames are published."""
-    where, former = folder.begin_frames(frames)
-    content = (frames.fingerprint or "").encode()
-    folder.store.write_many({f"{where}/{name}": content for name in frames.file_names()})
-    return where, former
-
-
-def test_frames_of_other_bytes_are_staged_aside(store: Store) -> None:
-    folder = PartitionFolder(store, KEY)
-    first, second = owner("f1", 5), owner("f2", 2)
-    for frames in (first, second, first):
-        before = store.state(f"{folder.frames}/frame_00.gif")
-        where, former = store_frames(folder, frames)
-        if former is not None:
-            assert where != folder.frames
-            assert before == store.state(f"{folder.frames}/frame_00.gif")
-        folder.publish_frames(frames, former, where, frames.file_names())
-        folder.end_frames(frames, former, left_behind=where != folder.frames)
-        contents = store.read_many([f"{folder.frames}/{name}" for name in frames.file_names()])
-        assert {content.decode() for content in contents} == {frames.fingerprint}
-        other = second if frames is first else first
-        for name in other.file_names()[:2] + other.file_names()[-2:]:
-            stale = name not in frames.file_names()
-            assert stale == (store.state(f"{folder.frames}/{name}") is None)
-    folder.begin_frames(owner("f3"))
-    assert store.list_folders(f"{KEY}/.imagetl/work") in ([], ["f3"])
-
-
-def test_in_a_bucket_the_first_frames_are_written_where_they_belong() -> None:
-    folder = PartitionFolder(open_store(f"memory://{uuid.uuid4()}"), KEY)
-    assert folder.begin_frames(owner("f1")) == (folder.frames, None)
-    assert folder.begin_frames(owner("f1")) == (folder.frames, owner("f1"))
-    where, former = folder.begin_frames(owner("f2"))
-    assert where != folder.frames
-    assert former == owner("f1")
-
-
-def test_a_publication_that_was_cut_off_leaves_no_record_and_no_stale_frame(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store = open_store(f"memory://{uuid.uuid4()}")
-    folder = PartitionFolder(store, KEY)
-    first, second, third = owner("f1", 3), owner("f2", 101), owner("f3", 2)
-    where, former = store_frames(folder, first)
-    folder.publish_frames(first, former, where, first.file_names())
-    folder.save("frame_files", first)
-    where, former = store_frames(folder, second)
-
-    def copy_one_and_die(
-        written: str, place: str, names: Sequence[str], former: Sequence[str]
-    ) -> None:
-        store.write(f"{place}/{names[-1]}", store.read(f"{written}/{names[-1]}"))
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(store, "publish", copy_one_and_die)
-        with pytest.raises(KeyboardInterrupt):
-            folder.publish_frames(second, former, where, second.file_names())
-    assert folder.load("frame_files", FramesOwner) is None
-    for frames in (third, first):
-        where, former = store_frames(folder, frames)
-        folder.publish_frames(frames, former, where, frames.file_names())
-        for name in {*second.file_names(), *first.file_names()} - {*frames.file_names()}:
-            assert store.state(f"{folder.frames}/{name}") is None
-        contents = store.read_many([f"{folder.frames}/{name}" for name in frames.file_names()])
-        assert {content.decode() for content in contents} == {frames.fingerprint}
 
 
 def test_publishing_again_is_fine_once_it_is_done(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a clip is put together from: frames, or what has to be drawn over the frame before."""
+"""What a clip is made of: frames, or what has to be drawn over the frame before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby
 from imagetl_assets.images import gif
 from imagetl_assets.records import FrameFiles, RawFile
 from imagetl_assets.storage.base import FileChanged, in_blocks
-from imagetl_assets.storage.resource import PartitionFolder
+from imagetl_assets.storage.partition_folder import PartitionFolder
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,23 @@ def whole_frames(folder: PartitionFolder, files: FrameFiles, every: int) -> list
     ]
 
 
+def screen_of(parts: Sequence[Part]) -> gif.Screen:
+    """Return the screen that parts which are whole frames need."""
+    return gif.screen_size(part.layout for part in parts)
+
+
 def with_differences(
     folder: PartitionFolder, files: FrameFiles, whole: Sequence[Part]
 ) -> tuple[Sequence[Part], gif.Screen]:
-    """Return the parts of the clip and its screen; differences where they are stored and fit.
+    """Return the parts of the clip and its screen: differences, where they are stored and fit.
 
-    They fit if each frame covers the whole screen, and none was left out.
+    They fit if each frame covers the whole screen, and if none was left out.
     """
-    screen = gif.screen_size(part.layout for part in whole)
+    screen = screen_of(whole)
     deltas = [frame.delta for frame in files.frames]
     if screen.clear or not any(deltas) or len(whole) < len(deltas):
         return whole, screen
-    places = [f"{folder.deltas(files.fingerprint)}/{name}" for name in files.names]
+    places = [f"{folder.deltas}/{files.fingerprint}/{name}" for name in files.names]
     parts = [
         replace(part, layout=delta.layout, path=place, size=delta.size, offset=None)
         if delta
@@ -60,7 +65,8 @@ def with_differences(
 def read_parts(folder: PartitionFolder, raw: RawFile, parts: Sequence[Part]) -> Iterator[bytes]:
     """Yield the bytes of the parts, in order.
 
-    Bytes that are in the raw file too are read there: one stream instead of a file per frame.
+    Bytes that the raw file holds as well are read from there, as one stream, instead of from one
+    file for each frame.
     """
     for in_raw, group in groupby(parts, lambda part: part.offset is not None):
         some = list(group)

@@ -1,0 +1,220 @@
+"""The last assets: all frames as one animation, in each output format (see `images.outputs`)."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, BinaryIO
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    Backoff,
+    Config,
+    Failure,
+    FreshnessPolicy,
+    MetadataValue,
+    Output,
+    RetryPolicy,
+    asset,
+)
+from pydantic import Field
+
+from imagetl_assets.assets.clip_parts import (
+    Part,
+    read_parts,
+    screen_of,
+    whole_frames,
+    with_differences,
+)
+from imagetl_assets.assets.common import (
+    BACKFILL_POLICY,
+    GROUP,
+    OWNERS,
+    for_each_file,
+    joint_version,
+)
+from imagetl_assets.assets.up_to_date import UP_TO_DATE
+from imagetl_assets.images import gif
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.outputs import OUTPUTS
+from imagetl_assets.images.outputs.output_format import OutputFormat
+from imagetl_assets.images.preview import preview
+from imagetl_assets.names import InvalidName, check_path
+from imagetl_assets.partitions import partition_keys, upstream_files
+from imagetl_assets.records import Clip, FrameFiles
+from imagetl_assets.settings import fresh_days
+from imagetl_assets.storage import FileChanged, ImageStorage
+from imagetl_assets.storage.partition_folder import PartitionFolder
+
+# In Markdown, as base64, this becomes 150 kB.
+_PREVIEW_BYTES = 112_000
+
+
+class ClipConfig(Config):
+    """How the clip is called and how it plays."""
+
+    filename: str = Field(description="Name of the clip in the partition folder.")
+    frame_duration_ms: float = Field(
+        default=100, ge=0, le=655_350, description="How long each frame is shown, in milliseconds."
+    )
+    loop: int = Field(
+        default=0, ge=0, le=65_535, description="How often the clip is repeated; 0 is for ever."
+    )
+    every: int = Field(default=1, ge=1, description="Take every n-th frame only.")
+    fps: float | None = Field(
+        default=None, gt=0, description="Frames a second, instead of frame_duration_ms."
+    )
+
+    @property
+    def duration_ms(self) -> float:
+        """How long each frame is shown, in milliseconds."""
+        return self.frame_duration_ms if self.fps is None else gif.frame_duration(self.fps)
+
+
+def clip_asset(format: OutputFormat) -> AssetsDefinition:
+    """Return the asset that makes clips in an output format."""
+
+    class FormatConfig(ClipConfig):
+        filename: str = Field(
+            default=f"clip.{format.name}",
+            description=ClipConfig.model_fields["filename"].description,
+        )
+
+    @asset(
+        name=format.asset_name,
+        partitions_def=upstream_files,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={format.name},
+        backfill_policy=BACKFILL_POLICY,
+        automation_condition=UP_TO_DATE,
+        freshness_policy=FreshnessPolicy.time_window(fail_window=timedelta(days=fresh_days())),
+        retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+        description=format.description,
+    )
+    def clip(
+        context: AssetExecutionContext,
+        config: FormatConfig,
+        storage: ImageStorage,
+        frame_files: dict[str, FrameFiles],
+    ) -> Output[dict[str, Clip]]:
+        def make(key: str) -> Clip:
+            started = time.monotonic()
+            plan = _Plan(format, config, storage.folder(key), frame_files[key])
+            made, picture = _clip_and_preview(plan)
+            metadata = _metadata(plan, made, picture, time.monotonic() - started)
+            context.add_asset_metadata(metadata, partition_key=key)
+            return made
+
+        made = for_each_file(partition_keys(context), make)
+        return Output(made, data_version=joint_version([clip.sha256 for clip in made.values()]))
+
+    return clip
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A clip that is to be made of the frame files of a partition."""
+
+    format: OutputFormat
+    config: ClipConfig
+    folder: PartitionFolder
+    files: FrameFiles
+
+
+def _metadata(plan: _Plan, clip: Clip, picture: str, seconds: float) -> dict[str, Any]:
+    return {
+        "preview": MetadataValue.md(picture),
+        "stored at": MetadataValue.url(plan.folder.uri(clip.path)),
+        "bytes": clip.size,
+        "frames": clip.frames,
+        "size": f"{clip.width} x {clip.height}",
+        "frame_duration_ms": plan.config.duration_ms,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _clip_and_preview(plan: _Plan) -> tuple[Clip, str]:
+    """Make the clip, and at the same time Markdown that shows a small animation of it."""
+    _check_filename(plan.config.filename, plan.files)
+    whole = whole_frames(plan.folder, plan.files, plan.config.every)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            picture = pool.submit(_preview, plan, whole)
+            return _assemble(plan, whole), picture.result()
+    except ImageError as error:
+        raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
+    except FileChanged:
+        raise Failure("the raw file was replaced while it was being read") from None
+    except FileNotFoundError as error:
+        raise Failure(
+            f"a stored frame is missing ({error}): materialize frames again", allow_retries=False
+        ) from None
+
+
+def _check_filename(filename: str, files: FrameFiles) -> None:
+    try:
+        check_path(filename)
+    except InvalidName as error:
+        raise Failure(str(error), allow_retries=False) from None
+    if filename == files.raw.path:
+        raise Failure(
+            f"filename {filename!r} is the raw file's: choose another", allow_retries=False
+        )
+
+
+def _assemble(plan: _Plan, whole: Sequence[Part]) -> Clip:
+    folder, files, config = plan.folder, plan.files, plan.config
+    if plan.format.takes_differences:
+        parts, screen = with_differences(folder, files, whole)
+    else:
+        parts, screen = whole, screen_of(whole)
+    layouts = [part.layout for part in parts]
+    with folder.store.create(folder.path(config.filename)) as out:
+        hashing = _HashingWriter(out)
+        info = plan.format.write(
+            zip(layouts, read_parts(folder, files.raw, parts), strict=True),
+            hashing,
+            screen=screen,
+            duration_ms=config.duration_ms,
+            loop=config.loop,
+        )
+    return Clip(
+        path=config.filename,
+        size=info.bytes,
+        sha256=hashing.digest.hexdigest(),
+        frames=info.frames,
+        width=info.width,
+        height=info.height,
+        every=config.every,
+    )
+
+
+class _HashingWriter:
+    """Passes on what is written and hashes it."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.digest.update(data)
+        self._out.write(data)
+
+
+def _preview(plan: _Plan, whole: Sequence[Part]) -> str:
+    """Return Markdown that shows a small animation of the clip."""
+    picture = preview(
+        lambda i: next(read_parts(plan.folder, plan.files.raw, [whole[i]])),
+        len(whole),
+        duration_ms=plan.config.duration_ms,
+        max_bytes=_PREVIEW_BYTES,
+    )
+    return f"![clip](data:image/gif;base64,{base64.b64encode(picture).decode()})"
+
+
+clips = [clip_asset(format) for format in OUTPUTS]

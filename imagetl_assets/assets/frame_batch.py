@@ -1,0 +1,127 @@
+"""What a mapped step does with a frame batch: read, convert, check and store its frames."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from imagetl_assets.assets.failures import damaged_frame, raw_file_changed
+from imagetl_assets.images import gif
+from imagetl_assets.images.bundle import DamagedFrame
+from imagetl_assets.images.delta import delta
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.transcode import to_gif
+from imagetl_assets.records import FrameIndex, StoredDelta, StoredFrame, StoredFrameBatch
+from imagetl_assets.storage import FileChanged
+from imagetl_assets.storage.base import BLOCK_BYTES, Store
+from imagetl_assets.storage.partition_folder import PartitionFolder
+
+
+@dataclass(frozen=True)
+class _Gif:
+    """A frame as it is stored."""
+
+    data: bytes
+    layout: gif.GifLayout
+
+
+def store_batch(folder: PartitionFolder, index: FrameIndex, positions: range) -> StoredFrameBatch:
+    """Store the frames at these positions; return what was stored, and what was left out.
+
+    Raises:
+        Failure: a frame is damaged and such frames are not to be skipped, or the raw file is not
+            the one that the index is about.
+    """
+    stored: list[StoredFrame] = []
+    damaged: list[DamagedFrame] = []
+    files = _Files(folder.store)
+    previous = _previous(folder, index, positions) if index.optimize else None
+    for position, data in zip(positions, _read(folder, index, positions), strict=True):
+        span = index.frames[position]
+        try:
+            frame = _as_gif(data, index)
+        except ImageError as error:
+            piece = DamagedFrame(span.number, span.offset, span.length, error.problem)
+            if not index.skip_damaged:
+                raise damaged_frame(piece, index.raw) from None
+            damaged.append(piece)
+            continue
+        name = f"{index.name(position)}.gif"
+        files.add(f"{index.written_to}/{name}", frame.data)
+        difference = _difference(previous, frame) if index.optimize else None
+        if difference:
+            files.add(f"{folder.deltas}/{index.fingerprint}/{name}", difference.data)
+        previous = frame
+        stored.append(
+            StoredFrame(
+                offset=span.offset if frame.data == data else None,
+                size=len(frame.data),
+                sha256=hashlib.sha256(frame.data).hexdigest(),
+                layout=frame.layout,
+                delta=StoredDelta(len(difference.data), difference.layout) if difference else None,
+            )
+        )
+    files.write()
+    return StoredFrameBatch(tuple(stored), tuple(damaged))
+
+
+class _Files:
+    """Files to be written, about a block of them at a time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pending: dict[str, bytes] = {}
+        self._bytes = 0
+
+    def add(self, key: str, data: bytes) -> None:
+        self._pending[key] = data
+        self._bytes += len(data)
+        if self._bytes >= BLOCK_BYTES:
+            self.write()
+
+    def write(self) -> None:
+        self._store.write_many(self._pending)
+        self._pending, self._bytes = {}, 0
+
+
+def _read(folder: PartitionFolder, index: FrameIndex, positions: range) -> Iterator[bytes]:
+    """Yield the bytes of the frames at these positions of the raw file."""
+    raw = index.raw
+    spans = [(index.frames[i].offset, index.frames[i].length) for i in positions]
+    try:
+        yield from folder.store.read_spans(folder.path(raw.path), spans, raw.version)
+    except (FileChanged, FileNotFoundError):
+        raise raw_file_changed(folder, raw) from None
+
+
+def _as_gif(data: bytes, index: FrameIndex) -> _Gif:
+    """Return a frame as a GIF. Raises ImageError unless its pixels decode."""
+    encoded = to_gif(data, resize=index.resize)
+    layout = gif.parse(encoded)
+    gif.check_pixels(encoded, layout)
+    return _Gif(encoded, layout)
+
+
+def _previous(folder: PartitionFolder, index: FrameIndex, positions: range) -> _Gif | None:
+    """Return the frame before the frame batch, unless there is none or it is damaged."""
+    if positions.start == 0:
+        return None
+    (data,) = _read(folder, index, range(positions.start - 1, positions.start))
+    try:
+        return _as_gif(data, index)
+    except ImageError:
+        return None
+
+
+def _difference(previous: _Gif | None, frame: _Gif) -> _Gif | None:
+    """Return how a frame differs from the one before, if that can be drawn over it and is smaller.
+
+    For that, both must cover the same whole screen.
+    """
+    if previous is None or gif.screen_size([previous.layout, frame.layout]).clear:
+        return None
+    difference = delta(previous.data, frame.data)
+    if len(difference) >= len(frame.data):
+        return None
+    return _Gif(difference, gif.parse(difference))

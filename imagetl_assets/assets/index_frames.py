@@ -1,0 +1,110 @@
+"""The step `find_frames`: find the frames in the raw file, then start the mapped steps."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from dagster import (
+    AssetExecutionContext,
+    Backoff,
+    DynamicOut,
+    DynamicOutput,
+    Failure,
+    MetadataValue,
+    Nothing,
+    Out,
+    Output,
+    RetryPolicy,
+    op,
+)
+
+from imagetl_assets.assets.common import for_each_file, joint_version
+from imagetl_assets.assets.failures import damaged_frame, raw_file_changed, shown
+from imagetl_assets.assets.frames_config import FramesConfig
+from imagetl_assets.images import bundle
+from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
+from imagetl_assets.mapped_steps import frame_batches, frames_per_step, mapped_steps
+from imagetl_assets.partitions import partition_keys
+from imagetl_assets.records import FrameIndex, RawFile
+from imagetl_assets.storage import FileChanged, FileState, ImageStorage, publishing
+from imagetl_assets.storage.partition_folder import PartitionFolder
+
+
+@op(
+    name="find_frames",
+    out={"index": Out(dict[str, FrameIndex]), "frame_batches": DynamicOut(Nothing)},
+    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+    description="Finds the frames in the raw file.",
+)
+def index_frames(
+    context: AssetExecutionContext,
+    config: FramesConfig,
+    storage: ImageStorage,
+    raw: dict[str, RawFile],
+) -> Iterator[Output[dict[str, FrameIndex]] | DynamicOutput[None]]:
+    """Store where the frames are, then start the mapped steps."""
+
+    def index_file(key: str) -> FrameIndex:
+        started = time.monotonic()
+        index = _index(context, config, storage.folder(key), raw[key])
+        context.add_asset_metadata(
+            {
+                "frames": len(index.frames),
+                "formats": MetadataValue.json(Counter(span.format for span in index.frames)),
+                "damaged": damaged_metadata(index.damaged),
+                "mapped steps": len(frame_batches(index)),
+                "seconds": round(time.monotonic() - started, 3),
+            },
+            "frames",
+            key,
+        )
+        return index
+
+    indexes = for_each_file(partition_keys(context), index_file)
+    versions = [index.fingerprint for index in indexes.values()]
+    yield Output(indexes, "index", data_version=joint_version(versions))
+    for key in mapped_steps(indexes):
+        yield DynamicOutput(None, mapping_key=key, output_name="frame_batches")
+
+
+def damaged_metadata(damaged: Sequence[DamagedFrame]) -> MetadataValue:
+    """Return number, offset and problem of each damaged frame, as metadata."""
+    return MetadataValue.json([[d.number, d.offset, d.problem] for d in damaged])
+
+
+def _index(
+    context: AssetExecutionContext, config: FramesConfig, folder: PartitionFolder, raw: RawFile
+) -> FrameIndex:
+    """Return where the frames are, and where they are to be stored."""
+    frames, damaged = _find(folder, raw)
+    for piece in damaged:
+        context.log.warning(shown(piece))
+    if damaged and not config.skip_damaged:
+        raise damaged_frame(damaged[0], raw, len(damaged))
+    if not frames:
+        raise Failure(f"there are no frames in {raw.path}", allow_retries=False)
+    index = FrameIndex(
+        raw,
+        frames,
+        damaged,
+        per_step=config.frames_per_step or frames_per_step(len(frames)),
+        written_to=folder.frames,
+        skip_damaged=config.skip_damaged,
+        resize=config.new_size(),
+        optimize=config.optimize,
+    )
+    return publishing.begin(folder, index)
+
+
+def _find(
+    folder: PartitionFolder, raw: RawFile
+) -> tuple[tuple[FrameSpan, ...], tuple[DamagedFrame, ...]]:
+    """Return the whole and the damaged frames of the raw file."""
+    try:
+        with folder.store.open(folder.path(raw.path), FileState(raw.size, raw.version)) as file:
+            pieces = list(bundle.find_frames(file))
+    except (FileChanged, FileNotFoundError):
+        raise raw_file_changed(folder, raw) from None
+    frames = tuple(piece for piece in pieces if isinstance(piece, FrameSpan))
+    damaged = tuple(piece for piece in pieces if isinstance(piece, DamagedFrame))
+    return frames, damaged

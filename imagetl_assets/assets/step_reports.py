@@ -1,0 +1,113 @@
+"""How the mapped steps tell the step that collects what they have stored.
+
+A small report travels in the metadata of the step's output, through Dagster's event log. So a run
+whose steps store one frame each makes two requests to the storage for each frame instead of four.
+The report of many frames is left in the storage as a file, which costs little for each frame.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    DagsterRun,
+    JsonMetadataValue,
+    OpExecutionContext,
+)
+
+from imagetl_assets.mapped_steps import frame_batches
+from imagetl_assets.records import FrameIndex, StoredFrameBatch
+from imagetl_assets.storage.partition_folder import PartitionFolder
+
+_LABEL = "stored"
+_MOST_BYTES_IN_EVENTS = 16 * 1024
+
+
+class BatchName(NamedTuple):
+    """Names a frame batch: by partition, fingerprint of the index, and its key in the index."""
+
+    partition: str
+    fingerprint: str
+    key: str
+
+    def path(self, folder: PartitionFolder) -> str:
+        """Return where a large report of it is stored."""
+        return f"{folder.work}/{self.fingerprint}/{self.key}.json"
+
+
+class StepReport:
+    """What one mapped step has to tell."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[Any]] = []
+
+    def add(self, name: BatchName, folder: PartitionFolder, batch: StoredFrameBatch) -> None:
+        """Tell what is stored of a frame batch."""
+        record = batch.to_json()
+        if len(record) <= _MOST_BYTES_IN_EVENTS:
+            self._rows.append([*name, json.loads(record)])
+        else:
+            folder.store.write(name.path(folder), record)
+            self._rows.append([*name, None])
+
+    def send(self, context: OpExecutionContext) -> None:
+        """Put it into the metadata of the step's output."""
+        context.add_output_metadata({_LABEL: JsonMetadataValue(self._rows)})
+
+
+class StepReports:
+    """What the mapped steps of a run have told, and those of the runs that it re-executes."""
+
+    def __init__(self, instance: DagsterInstance, run: DagsterRun) -> None:
+        self._told: dict[BatchName, dict[str, Any] | None] = {}
+        for reporting in _oldest_first(instance, run):
+            self._told.update(_told_by(instance, reporting))
+
+    def batches(
+        self, partition: str, folder: PartitionFolder, index: FrameIndex
+    ) -> tuple[list[StoredFrameBatch], bool]:
+        """Return what is stored of an index, in order, and whether reports are in the storage.
+
+        Raises:
+            FileNotFoundError: it is not known, or not any more.
+        """
+        names = [BatchName(partition, index.fingerprint, key) for key in frame_batches(index)]
+        if unknown := [name for name in names if name not in self._told]:
+            raise FileNotFoundError(f"nothing is known of {unknown[0].key}")
+        told = {name: self._told[name] for name in names}
+        large = [name for name, record in told.items() if record is None]
+        contents = folder.store.read_many([name.path(folder) for name in large]) if large else ()
+        read = dict(zip(large, contents, strict=True))
+        batches = [
+            StoredFrameBatch.from_json(read[name])
+            if record is None
+            else StoredFrameBatch.from_dict(record)
+            for name, record in told.items()
+        ]
+        return batches, bool(large)
+
+
+def _oldest_first(instance: DagsterInstance, run: DagsterRun) -> list[DagsterRun]:
+    """Return the runs that this one is a re-execution of, and this one."""
+    runs = [run]
+    while parent_id := runs[0].parent_run_id:
+        parent = instance.get_run_by_id(parent_id)
+        if parent is None:
+            break
+        runs.insert(0, parent)
+    return runs
+
+
+def _told_by(
+    instance: DagsterInstance, run: DagsterRun
+) -> Iterator[tuple[BatchName, dict[str, Any] | None]]:
+    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_OUTPUT):
+        assert entry.dagster_event is not None
+        told = entry.dagster_event.step_output_data.metadata.get(_LABEL)
+        if isinstance(told, JsonMetadataValue) and isinstance(told.data, list):
+            for *name, record in told.data:
+                yield BatchName(*name), record

@@ -1,0 +1,65 @@
+"""The layout of a partition folder: where its results and its records are.
+
+<partition key>/image-data.img                      the raw file
+<partition key>/frames/frame_00.gif ...             the frame files
+<partition key>/clip.gif                            the clip
+<partition key>/.imagetl/<asset>.json               the record of each asset
+<partition key>/.imagetl/published_frames.json      see `publishing`
+<partition key>/.imagetl/deltas/<fingerprint>/...   differences between frames, if asked for
+<partition key>/.imagetl/work/<fingerprint>/...     what the steps of a run leave for each other
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from imagetl_assets.names import FRAMES_FOLDER, RESERVED_FOLDER, check_partition_key
+from imagetl_assets.records import Record
+from imagetl_assets.storage.base import Store
+
+R = TypeVar("R", bound=Record)
+
+
+class PartitionFolder:
+    """The files of one partition. All paths are relative to the storage root.
+
+    Attributes:
+        store: which holds the folder.
+        frames: path of the frames folder.
+        deltas: path of the folder that has a folder of differences for each fingerprint.
+        work: path of the folder that has, for each fingerprint, what the steps of a run leave for
+            each other.
+    """
+
+    def __init__(self, store: Store, partition_key: str) -> None:
+        self.store = store
+        self._key = check_partition_key(partition_key)
+        self.frames = self.path(FRAMES_FOLDER)
+        self.deltas = self.path(f"{RESERVED_FOLDER}/deltas")
+        self.work = self.path(f"{RESERVED_FOLDER}/work")
+
+    def path(self, name: str) -> str:
+        """Return the path of a file that has this name in the partition folder."""
+        return f"{self._key}/{name}"
+
+    def uri(self, name: str) -> str:
+        """Return the URI of a file that has this name in the partition folder."""
+        return self.store.uri(self.path(name))
+
+    def load(self, name: str, kind: type[R]) -> R | None:
+        """Return the record of this name, or None. Raises RecordError if it cannot be read."""
+        try:
+            return kind.from_json(self.store.read(self._record(name)))
+        except FileNotFoundError:
+            return None
+
+    def save(self, name: str, record: Record) -> None:
+        """Store a record under this name, which is that of an asset for most of them."""
+        self.store.write(self._record(name), record.to_json())
+
+    def delete_record(self, name: str) -> None:
+        """Delete the record of this name, if there is one."""
+        self.store.delete(self._record(name))
+
+    def _record(self, name: str) -> str:
+        return self.path(f"{RESERVED_FOLDER}/{name}.json")
