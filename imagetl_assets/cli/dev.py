@@ -53,7 +53,7 @@ def _cluster(options: DevOptions) -> Iterator[Any]:
     """Run a Dask cluster. Its processes do not see Ctrl-C: they are stopped when the block ends."""
     from distributed import LocalCluster
 
-    from imagetl_assets.dask_executor.worker_settings import set_worker_defaults
+    from imagetl_assets.dask_executor.clusters.worker_settings import set_worker_defaults
 
     set_worker_defaults()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which processes inherit

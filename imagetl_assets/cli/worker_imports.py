@@ -8,7 +8,7 @@ for _name in (
     "distributed.nanny",
     "dagster._core.storage.sqlite_storage",
     "imagetl_assets.definitions",
-    "imagetl_assets.dask_executor.worker",
+    "imagetl_assets.dask_executor.worker.batch",
 ):
     import_module(_name)
 gc.freeze()

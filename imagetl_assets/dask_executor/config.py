@@ -15,11 +15,12 @@ from dagster import (
     Selector,
     StringSource,
 )
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.tags import get_tag_concurrency_limits_config
 
-# Cluster kinds of dagster-dask that are started with the keyword arguments in their config.
-STARTED_KINDS = ("local", "yarn", "ssh", "pbs", "moab", "sge", "lsf", "slurm", "oar", "kube")
+from imagetl_assets.dask_executor.clusters.kinds import KINDS
+from imagetl_assets.dask_executor.dagster_internals.names import (
+    RetryMode,
+    get_tag_concurrency_limits_config,
+)
 
 
 def _cluster_field() -> Field:
@@ -28,7 +29,7 @@ def _cluster_field() -> Field:
             {"address": StringSource}, description="Connect to the scheduler at this address."
         )
     }
-    for kind in STARTED_KINDS:
+    for kind in KINDS:
         kinds[kind] = Field(
             Permissive(),
             is_required=False,

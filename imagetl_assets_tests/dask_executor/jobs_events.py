@@ -11,7 +11,7 @@ from dagster import AssetKey, AssetMaterialization, OpExecutionContext, job, op
 from sqlalchemy import Engine, create_engine, event, text
 
 from imagetl_assets.dask_executor import dask_executor
-from imagetl_assets.dask_executor.worker import BATCH_SECONDS
+from imagetl_assets.dask_executor.worker.steps import BATCH_SECONDS
 from imagetl_assets_tests.dask_executor.jobs import mark
 
 LOGGER = "imagetl_assets_tests.managed"

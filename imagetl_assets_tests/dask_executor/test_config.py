@@ -16,8 +16,8 @@ from dagster._config import process_config
 from dagster._core.execution.retries import RetryMode
 
 from imagetl_assets.dask_executor import dask_executor
-from imagetl_assets.dask_executor.cluster import CLUSTER_CLASSES
-from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, STARTED_KINDS, ExecutorConfig
+from imagetl_assets.dask_executor.clusters.kinds import KINDS
+from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, ExecutorConfig
 from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
 from testbed.dagster_runs import run_error, run_job
 
@@ -60,8 +60,7 @@ def test_a_cluster_of_every_kind_of_dagster_dask_takes_any_arguments(kind: str) 
     resolved = resolve(config)
     assert (resolved.cluster_kind, resolved.cluster_options) == (kind, arguments)
     assert resolve({"cluster": {kind: {}}}).cluster_options == {}
-    assert kind in CLUSTER_CLASSES
-    assert kind in STARTED_KINDS
+    assert kind in KINDS
 
 
 def test_the_requirements_are_those_of_dagster_dask() -> None:

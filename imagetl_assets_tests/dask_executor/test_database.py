@@ -16,7 +16,7 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, As
 from dagster._serdes import serialize_value
 from sqlalchemy import event, select, text
 
-from imagetl_assets.dask_executor import database
+from imagetl_assets.dask_executor.dagster_internals import database
 from imagetl_assets_tests.dask_executor import jobs_assets
 from imagetl_assets_tests.dask_executor.jobs import waiting_job
 from imagetl_assets_tests.dask_executor.jobs_events import talking_job

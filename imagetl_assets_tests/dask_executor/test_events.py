@@ -4,16 +4,22 @@ import ast
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from dagster import (
+    DagsterEvent,
     DagsterEventType,
     DagsterInstance,
     EventLogEntry,
     reconstructable,
 )
 from dagster._core.execution.api import execute_run
+from dagster._core.execution.plan.objects import StepSuccessData
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from distributed import Client
+from sqlalchemy import select
 
+from imagetl_assets.dask_executor.dagster_internals.event_log import insert_rows, row_of
 from imagetl_assets_tests.dask_executor import jobs_events as jobs
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
 from imagetl_assets_tests.dask_executor.jobs_harmful import children_job
@@ -174,3 +180,34 @@ def test_the_capture_of_output_needs_no_processes(
         # Dagster's own capture has a `tail` and a watcher for each of stdout and stderr; a worker
         # under a nanny has multiprocessing's resource tracker.
         assert result.output_for_node("counts_children") <= 1
+
+
+def test_rows_made_on_a_worker_are_those_that_dagster_makes(tmp_path: Path) -> None:
+    told = DagsterEvent(
+        DagsterEventType.STEP_SUCCESS.value,
+        job_name="a_job",
+        step_key="a_step",
+        event_specific_data=StepSuccessData(duration_ms=1.0),
+    )
+    written = [
+        EventLogEntry(None, 20, "a line", "a run", 1.5, step_key="a_step"),
+        EventLogEntry(None, 10, "", "a run", 2.5, step_key="a_step", dagster_event=told),
+    ]
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with local_instance(tmp_path / "a") as by_dagster, local_instance(tmp_path / "b") as by_rows:
+        rows = []
+        for entry in written:
+            by_dagster.event_log_storage.store_event(entry)
+            row = row_of(by_rows.event_log_storage, entry)
+            assert row is not None
+            rows.append(row)
+        insert_rows(by_rows, "a run", rows)
+        assert table_of(by_rows) == table_of(by_dagster)
+        assert [*by_rows.all_logs("a run")] == written
+
+
+def table_of(instance: DagsterInstance) -> list[tuple[Any, ...]]:
+    storage: Any = instance.event_log_storage
+    with storage.run_connection("a run") as connection:
+        return [tuple(row) for row in connection.execute(select(SqlEventLogStorageTable))]

@@ -22,7 +22,7 @@ from dagster._core.definitions.decorators.op_decorator import DecoratedOpFunctio
 from dagster._core.definitions.scoped_resources_builder import ScopedResourcesBuilder
 from dagster._core.system_config.objects import ResolvedRunConfig
 
-from imagetl_assets.dask_executor import lookups
+from imagetl_assets.dask_executor.dagster_internals import lookups
 
 FILES = DynamicPartitionsDefinition(name="files")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from dagster import (
     AssetMaterialization,
     DagsterEvent,
@@ -14,25 +15,78 @@ from dagster import (
 from dagster._core.events import StepMaterializationData
 from dagster._core.execution.plan.objects import StepSuccessData
 
-from imagetl_assets.dask_executor.events import EventForwarder
-from imagetl_assets.dask_executor.messages import MOST_COMPRESSED_BYTES, ForwardedEvent, Message
+from imagetl_assets.dask_executor.wire.messages import (
+    MOST_COMPRESSED_BYTES,
+    Begun,
+    Ended,
+    ForwardedEvent,
+    Message,
+    Progress,
+    Refused,
+    StartedTwice,
+    from_wire,
+    to_wire,
+)
+from imagetl_assets.dask_executor.worker.forwarding import EventForwarder
+
+EVENT = ForwardedEvent({"event": "an event"}, None, None)
+COMMON = (1, "an execution", "tcp://worker")
 
 
-def _message(text: str) -> Message:
-    return Message("refused", 1, "an execution", "tcp://worker", text=text)
+@pytest.mark.parametrize(
+    "message",
+    [
+        Begun(*COMMON, [EVENT]),
+        Progress(*COMMON, [EVENT], urgent=True),
+        Ended(*COMMON, [EVENT], not_started=["a", "b"], alone=True),
+        StartedTwice(*COMMON),
+        Refused(*COMMON, reason="it has no code"),
+        Refused(*COMMON, reason=""),
+        Progress(*COMMON, [ForwardedEvent({"event": "x" * MOST_COMPRESSED_BYTES}, None, None)]),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_a_message_arrives_as_it_was_sent(message: Message) -> None:
+    assert from_wire(to_wire(message)) == message
 
 
-def test_a_message_arrives_as_it_was_sent() -> None:
-    for text in ("", "short", "x" * MOST_COMPRESSED_BYTES):
-        assert Message.from_wire(_message(text).to_wire()) == _message(text)
-    assert Message.from_wire({"action": "add-worker"}) is None
+@pytest.mark.parametrize("other", [{"action": "add-worker"}, "text", None, {"dagster-refusal": 1}])
+def test_what_is_no_message_is_left_alone(other: object) -> None:
+    assert from_wire(other) is None
+
+
+def test_a_refusal_can_be_read_by_another_version() -> None:
+    """It holds plain values, as Dask's own packing takes them, and no pickle."""
+    (plain,) = to_wire(Refused(*COMMON, reason="it has no code")).values()
+    assert plain == (*COMMON, "it has no code")
+    assert from_wire({"dagster-refusal": list(plain)}) == Refused(*COMMON, reason="it has no code")
+
+
+@pytest.mark.parametrize(
+    ("message", "waits"),
+    [
+        (Begun(*COMMON), False),
+        (Progress(*COMMON), False),
+        (Progress(*COMMON, urgent=True), True),
+        (Ended(*COMMON), True),
+        (StartedTwice(*COMMON), True),
+        (Refused(*COMMON), True),
+    ],
+    ids=repr,
+)
+def test_what_somebody_waits_for_is_written_at_once(message: Message, waits: bool) -> None:
+    assert message.can_wait is not waits
+
+
+def _progress(text: str) -> Message:
+    return Progress(*COMMON, [ForwardedEvent({"event": text}, None, None)])
 
 
 def test_what_is_alike_is_compressed_and_what_is_large_is_not() -> None:
-    (packed,) = _message("event " * 1000).to_wire().values()
+    (packed,) = to_wire(_progress("event " * 1000)).values()
     assert len(packed) < 500
     picture = os.urandom(MOST_COMPRESSED_BYTES // 2).hex()
-    (packed,) = _message(picture).to_wire().values()
+    (packed,) = to_wire(_progress(picture)).values()
     assert len(picture) < len(packed) < len(picture) + 1000
 
 
@@ -71,6 +125,5 @@ def test_a_materialization_travels_once() -> None:
         assert (materialized.row, materialized.entry) == (None, entries[0])
         assert succeeded.row is not None
         assert succeeded.row["dagster_event_type"] == "STEP_SUCCESS"
-        message = Message("events", 1, "an execution", "tcp://worker", [materialized])
-        (packed,) = message.to_wire().values()
+        (packed,) = to_wire(Progress(*COMMON, [materialized])).values()
         assert len(packed) < 1.2 * len(picture)

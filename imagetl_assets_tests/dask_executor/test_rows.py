@@ -8,8 +8,8 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance, JobDefinition
 from dagster._core.execution.job_execution_result import JobExecutionResult
 
-from imagetl_assets.dask_executor.events import EventWriter
-from imagetl_assets.dask_executor.messages import ForwardedEvent
+from imagetl_assets.dask_executor.run.event_writer import EventWriter
+from imagetl_assets.dask_executor.wire.messages import ForwardedEvent
 from imagetl_assets_tests.dask_executor import jobs_rows as jobs
 from testbed.dagster_runs import Marks, run_job
 from testbed.dask_cluster import DaskProcesses

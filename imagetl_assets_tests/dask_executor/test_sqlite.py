@@ -24,7 +24,8 @@ from dagster import (
 from dagster._core.event_api import EventLogRecord
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 
-from imagetl_assets.dask_executor import sqlite
+from imagetl_assets.dask_executor.dagster_internals import migrations, sqlite, transactions
+from imagetl_assets.dask_executor.dagster_internals.prepare import prepare_storages
 
 PLAIN_RUN = """
 import sys
@@ -56,7 +57,7 @@ def _content(path: Path) -> tuple[list[str], list[tuple[str]], str]:
 
 
 def test_dagster_uses_the_kept_connections(tmp_path: Path) -> None:
-    sqlite.make_sqlite_fast()
+    prepare_storages()
     with _instance(tmp_path) as instance:
         before = sqlite.sqlite_engine.cache_info().hits
         instance.get_runs()
@@ -65,7 +66,7 @@ def test_dagster_uses_the_kept_connections(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_deleted_and_made_anew_is_noticed(tmp_path: Path) -> None:
-    sqlite.make_sqlite_fast()
+    prepare_storages()
     home = tmp_path / "home"
     with _instance(home) as instance:
         instance.add_dynamic_partitions("files", ["a"])
@@ -78,26 +79,26 @@ def test_a_folder_that_was_deleted_and_made_anew_is_noticed(tmp_path: Path) -> N
 
 def test_a_runs_file_is_what_dagster_alone_would_have_made(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", PLAIN_RUN, str(tmp_path)], check=True)
-    sqlite.make_sqlite_fast()
+    prepare_storages()
     with _instance(tmp_path) as instance:
         ours = _open_run(instance, "ours")
         assert _content(ours) == _content(ours.with_name("plain.db"))
 
 
 def test_the_migration_scripts_are_read_once(tmp_path: Path) -> None:
-    sqlite.make_sqlite_fast()
+    prepare_storages()
     with _instance(tmp_path) as instance:
         _open_run(instance, "first")
-        read = sqlite._KeptScripts.from_config.cache_info()
+        read = migrations._KeptScripts.from_config.cache_info()
         for name in ("second", "third"):
             _open_run(instance, name)
-        after = sqlite._KeptScripts.from_config.cache_info()
+        after = migrations._KeptScripts.from_config.cache_info()
     assert after.misses == read.misses
     assert after.hits > read.hits
 
 
 def test_statements_compiled_for_one_file_serve_the_next(tmp_path: Path) -> None:
-    sqlite.make_sqlite_fast()
+    prepare_storages()
     with _instance(tmp_path) as instance:
 
         def write_event(name: str) -> None:
@@ -144,7 +145,7 @@ def run_and_instances(
     tmp_path: Path,
 ) -> Iterator[tuple[DagsterRun, DagsterInstance, DagsterInstance]]:
     """A run, and two instances of the same files, with connections of their own."""
-    sqlite.make_sqlite_fast()
+    prepare_storages()
     with _instance(tmp_path) as instance, _instance(tmp_path) as other:
         run = DagsterRun(job_name="a_job")
         instance.add_run(run)
@@ -155,7 +156,7 @@ def test_events_are_written_to_both_files_in_one_transaction(
     run_and_instances: tuple[DagsterRun, DagsterInstance, DagsterInstance],
 ) -> None:
     run, instance, other = run_and_instances
-    with sqlite.transactions(instance.event_log_storage).one():
+    with transactions.transactions(instance.event_log_storage).one():
         instance.report_engine_event("hello", run)
         _materialize(instance, run, 2)
         assert (len(_records(other)), len(other.all_logs(run.run_id))) == (0, 0)
@@ -170,7 +171,7 @@ def test_of_events_that_cannot_all_be_written_none_is(
     run, instance, other = run_and_instances
 
     def write_and_fail() -> None:
-        with sqlite.transactions(instance.event_log_storage).one():
+        with transactions.transactions(instance.event_log_storage).one():
             _materialize(instance, run, 2)
             raise RuntimeError("disk full")
 
@@ -187,7 +188,7 @@ def test_another_thread_waits_for_the_end_of_a_transaction(
     run, instance, _ = run_and_instances
     found: list[int] = []
     reader = Thread(target=lambda: found.append(len(instance.all_logs(run.run_id))))
-    with sqlite.transactions(instance.event_log_storage).one():
+    with transactions.transactions(instance.event_log_storage).one():
         _materialize(instance, run, 1)
         reader.start()
         reader.join(0.2)
@@ -201,12 +202,12 @@ def test_other_event_logs_are_written_as_before() -> None:
     with DagsterInstance.ephemeral() as instance:
         run = DagsterRun(job_name="a_job")
         instance.add_run(run)
-        with sqlite.transactions(instance.event_log_storage).one():
+        with transactions.transactions(instance.event_log_storage).one():
             _materialize(instance, run, 1)
             assert len(_records(instance)) == 1
 
 
 def test_alembic_itself_is_left_alone() -> None:
-    sqlite.make_sqlite_fast()
+    prepare_storages()
     assert "from_config" in vars(ScriptDirectory)
     assert not hasattr(ScriptDirectory.from_config, "cache_info")

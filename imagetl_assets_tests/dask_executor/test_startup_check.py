@@ -10,8 +10,8 @@ import cloudpickle
 import pytest
 from dagster import DagsterEventType, DagsterInstance
 
-from imagetl_assets.dask_executor import startup_check
-from imagetl_assets.dask_executor.calls import by_name
+from imagetl_assets.dask_executor.run import worker_check
+from imagetl_assets.dask_executor.wire.calls import by_name
 from imagetl_assets_tests.dask_executor.jobs import waiting_job
 from testbed.dagster_runs import Marks, run_job
 from testbed.dask_cluster import DaskProcesses
@@ -81,7 +81,7 @@ def test_of_two_workers_the_one_that_differs_is_named(
     with a_run(dask, instance, marks) as warnings_so_far:
         wait_for(warnings_so_far)
     (warning,) = warnings(instance)
-    version = startup_check.facts([])["dagster"]
+    version = worker_check.facts([])["dagster"]
     differences = f"dagster 0.1 instead of {version}, {SETTING} s3://there/data instead of "
     assert expected(f"{differences}s3://here/data") in warning
 
@@ -107,8 +107,8 @@ def test_a_worker_that_joins_later_is_named(
     ],
 )
 def test_differences_are_told_without_secrets(name: str, value: str | None, told: str) -> None:
-    theirs = {**startup_check.facts([SETTING]), name: value}
-    warning = startup_check.warning("tcp://worker", theirs, [SETTING])
+    theirs = {**worker_check.facts([SETTING]), name: value}
+    warning = worker_check.warning("tcp://worker", theirs, [SETTING])
     assert warning is not None
     assert told in warning
     assert "s3cret" not in warning
@@ -117,15 +117,15 @@ def test_differences_are_told_without_secrets(name: str, value: str | None, told
 
 def test_variables_that_are_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TESTS_SECRET_KEY", "s3cret")
-    theirs = {**startup_check.facts([]), "TESTS_SECRET_KEY": "word"}
-    warning = startup_check.warning("tcp://worker", theirs, ["TESTS_SECRET_KEY"])
+    theirs = {**worker_check.facts([]), "TESTS_SECRET_KEY": "word"}
+    warning = worker_check.warning("tcp://worker", theirs, ["TESTS_SECRET_KEY"])
     assert warning is not None
     assert "another secret in TESTS_SECRET_KEY" in warning
 
 
 def test_no_bytecode_travels_to_workers() -> None:
     """Which another version of Python could not read."""
-    for call in (by_name("os.getcwd"), startup_check.question([SETTING])):
+    for call in (by_name("os.getcwd"), worker_check.question([SETTING])):
         assert b"CodeType" not in cloudpickle.dumps(call)
         assert b"_make_function" not in cloudpickle.dumps(call)
         assert cloudpickle.loads(cloudpickle.dumps(call))()

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from dagster import DagsterInstance
 
-from imagetl_assets.dask_executor.cluster import CLUSTER_CLASSES
+from imagetl_assets.dask_executor.clusters.kinds import KINDS
 from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
 from testbed.dagster_runs import local_instance, run_job
 from testbed.ports import free_ports
@@ -150,7 +150,7 @@ def test_a_cluster_of_jobs_that_are_submitted(
 @pytest.mark.parametrize("kind", ["pbs", "moab", "sge", "lsf", "slurm", "oar"])
 def test_the_job_that_each_batch_system_would_be_given_starts_a_worker(kind: str) -> None:
     jobqueue = pytest.importorskip("dask_jobqueue")
-    cluster = getattr(jobqueue, CLUSTER_CLASSES[kind][1])(
+    cluster = getattr(jobqueue, KINDS[kind].class_name)(
         cores=1,
         processes=1,
         memory="1GB",
@@ -169,5 +169,5 @@ def test_the_job_that_each_batch_system_would_be_given_starts_a_worker(kind: str
 def test_the_class_for_kubernetes_is_there() -> None:
     if not find_spec("dask_kubernetes"):
         pytest.skip("needs dask-kubernetes: pip install -e '.[kubernetes]'")
-    module, name, _ = CLUSTER_CLASSES["kube"]
+    module, name = KINDS["kube"].module, KINDS["kube"].class_name
     assert hasattr(pytest.importorskip(module), name)

@@ -1,29 +1,30 @@
-"""Patience with a database that restarts while a run goes on.
+"""Patience with a database server that restarts while a run goes on.
 
-Dagster opens a connection for each query, and asks for some five seconds if there is none. Here it
-asks for longer, and what is written when a connection is lost is written again unless it is there:
-nobody can tell whether the database has still taken it.
+Dagster opens a connection for each query, and tries for about five seconds if there is none. Here,
+it tries for a minute. If a connection is lost while an event is written, nobody can tell whether
+the database has stored the event. So it is written again, unless it is found there.
 
-Does nothing for an instance on SQLite, which is not a server.
+Does nothing for an instance on SQLite, which has no server.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
-from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
-from sqlalchemy import Engine, delete, event, select
+from sqlalchemy import Engine, delete, event
 from sqlalchemy.exc import DBAPIError
+
+from imagetl_assets.dask_executor.dagster_internals.event_log import event_id
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
-    from dagster._core.events.log import EventLogEntry
-    from sqlalchemy import Connection
 
-PATIENCE_SECONDS = 60.0  # that a database may be away
+    from imagetl_assets.dask_executor.dagster_internals.names import EventLogEntry
+
+PATIENCE_SECONDS = 60.0  # for which a database may be away
 LONGEST_PAUSE_SECONDS = 2.0
 MAX_LOSSES = 10  # of connections, during one write
 
@@ -47,7 +48,7 @@ def be_patient(instance: DagsterInstance) -> None:
 
 
 def unless_lost(write: Callable[[], T], again: Callable[[], T]) -> T:
-    """The result of `write`, or of `again` where the connection was lost meanwhile."""
+    """Return the result of `write`, or of `again` if the connection was lost during `write`."""
     for _ in range(MAX_LOSSES):
         try:
             return write()
@@ -58,29 +59,8 @@ def unless_lost(write: Callable[[], T], again: Callable[[], T]) -> T:
     return write()
 
 
-def event_id(connection: Connection, run_id: str, event_json: str) -> int | None:
-    """Where in the event log an event is, or None."""
-    table = SqlEventLogStorageTable.c
-    query = select(table.id).where(table.run_id == run_id, table.event == event_json)
-    found: int | None = connection.execute(query.limit(1)).scalar()
-    return found
-
-
-def steps_with(
-    event_type: str, connection: Connection, run_id: str, step_keys: Collection[str]
-) -> set[str]:
-    """Which of these steps have an event of this type in the event log."""
-    table = SqlEventLogStorageTable.c
-    query = select(table.step_key).where(
-        table.run_id == run_id,
-        table.step_key.in_(step_keys),
-        table.dagster_event_type == event_type,
-    )
-    return set(connection.execute(query).scalars())
-
-
 def _patient_connect() -> Callable[..., Any]:
-    """How to connect: SQLAlchemy's `do_connect` hook."""
+    """Return a listener for SQLAlchemy's event `do_connect`, which makes the connection itself."""
     away_since: float | None = None
 
     def connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Any:
@@ -103,7 +83,7 @@ def _patient_connect() -> Callable[..., Any]:
 
 
 def _repeat(storage: Any, method: str) -> None:
-    """Repeat calls of a method in which a connection was lost; it does no harm to do it twice."""
+    """Repeat calls of a method during which a connection was lost. Twice must do no harm."""
     original = getattr(storage, method)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -137,8 +117,9 @@ def _store_events_once(storage: Any) -> None:
 
 
 def _complete_event(storage: Any, entry: EventLogEntry, stored: int) -> None:
-    """Do what `store_event` does after it has added an event to the log, or do it again."""
+    """Do again what `store_event` does after it has added an event to the log's table."""
     from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+    from dagster._core.storage.event_log.schema import AssetEventTagsTable
 
     told = entry.dagster_event
     if told is None:

@@ -1,18 +1,18 @@
-"""Which steps go to a worker together, and what is known of each batch that is under way."""
+"""Steps that can run now, and how they are put together in batches."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dagster._core.execution.plan.handle import ResolvedFromDynamicStepHandle
-from dagster._core.execution.plan.state import KnownExecutionState
-from dagster._core.execution.plan.step import ExecutionStep
-from dagster._core.storage.tags import PRIORITY_TAG
+from imagetl_assets.dask_executor.dagster_internals.names import (
+    PRIORITY_TAG,
+    ExecutionStep,
+    KnownExecutionState,
+    ResolvedFromDynamicStepHandle,
+)
 
 RESOURCES_TAG = "dagster-dask/resource_requirements"  # as dagster-dask names it
 MAX_STEPS = 32
@@ -26,24 +26,14 @@ class Needs(NamedTuple):
 
 
 def needs_of(step: ExecutionStep) -> Needs:
-    """From a step's tags: `dagster/priority` and the resource requirements, a JSON object."""
+    """Return what the tags of a step ask for.
+
+    The tags are `dagster/priority`, a number, and `dagster-dask/resource_requirements`, a JSON
+    object from the name of a Dask resource to an amount.
+    """
     tags = step.tags
     required = json.loads(tags[RESOURCES_TAG]) if RESOURCES_TAG in tags else {}
     return Needs(int(tags.get(PRIORITY_TAG, 0)), tuple(sorted(required.items())))
-
-
-@dataclass
-class BatchInFlight:
-    """A batch that Dask has."""
-
-    number: int
-    needs: Needs
-    unfinished: list[str]  # keys of the steps that the plan regards as given out, as they are run
-    following: list[str] = field(default_factory=list)  # of those that run after them in a row
-    submitted: float = field(default_factory=time.monotonic)
-    execution: str | None = None  # of the start that is listened to
-    worker: str | None = None  # address, since the first step is about to start
-    over_since: float | None = None  # when Dask said that the task is over
 
 
 class ReadySteps:
@@ -90,9 +80,9 @@ class ReadySteps:
 def state_for_steps(
     state: KnownExecutionState, steps: Sequence[ExecutionStep]
 ) -> KnownExecutionState:
-    """The part of a run's state that these steps need, so that what is sent does not grow.
+    """Return the part of a run's state that these steps need, so that what is sent stays small.
 
-    Without the parts that stay the same during a run: workers have those from the `RunSpec`.
+    It lacks what does not change during a run: workers have that from the `RunSpec`.
     """
     keys = {step.key for step in steps}
     inputs = {

@@ -1,7 +1,8 @@
-"""The start-up check: does a worker have the versions and settings of the run's process?
+"""Checks the workers: does a worker have the versions and settings of the run's process?
 
-Each worker is asked when a run connects to its cluster, or when it joins later. What differs is
-told in one line per worker, and is no reason to fail: a run stops where something does not work.
+Each worker is asked when a run connects to its cluster, or when it joins later. The run warns of a
+worker that differs, in one line. A difference does not fail the run: the run goes on for as long as
+everything works.
 """
 
 from __future__ import annotations
@@ -9,23 +10,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from imagetl_assets.dask_executor.calls import by_source
+from imagetl_assets.dask_executor.wire.calls import by_source
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*@|[?#]\S*")
 _SECRET_NAME = re.compile("KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL", re.IGNORECASE)
 
 Facts = Mapping[str, str | None]
+"""The versions and environment variables of a process, by name; None for what it does not have."""
 
 
 def question(environment: Sequence[str]) -> Callable[[], Facts]:
-    """What a worker is to be asked; costs it a millisecond, and imports nothing of this package."""
+    """Return the call that asks a worker for its facts. It takes the worker a millisecond.
+
+    The worker imports nothing of this package for it, so that it can be asked if it has none.
+    """
     return by_source(facts, environment)
 
 
 def warning(worker: str, answer: Facts | BaseException, environment: Sequence[str]) -> str | None:
-    """What to say of a worker after its answer; None if there is nothing to say."""
+    """Return a warning of a worker that differs, or None if it does not.
+
+    Args:
+        worker: its address.
+        answer: its facts, or the error that it had instead of an answer.
+        environment: names of the variables that are compared.
+    """
     if isinstance(answer, BaseException):
-        return None  # it is gone or about to go, which is told otherwise
+        return None  # The worker is lost, or will be soon. That is noticed elsewhere.
     found = [
         _in_words(name, answer.get(name), value)
         for name, value in facts(environment).items()
@@ -40,9 +51,9 @@ def warning(worker: str, answer: Facts | BaseException, environment: Sequence[st
 
 
 def facts(environment: Sequence[str]) -> Facts:
-    """What this process has, by name: versions, and these environment variables.
+    """Return the versions and these environment variables of this process.
 
-    Travels by its source: it must import what it uses.
+    This function travels as source text, so it imports all that it uses.
     """
     import os
     import platform

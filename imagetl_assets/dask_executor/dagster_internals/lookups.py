@@ -1,7 +1,7 @@
-"""What Dagster looks up for each step, and need not.
+"""What Dagster looks up anew for each step, and is remembered here.
 
-A step of some milliseconds spends most of them on questions to the instance that the step before
-it has asked as well. Nothing is assumed that another process could make wrong for long.
+A step of a few milliseconds spends most of them on questions that the step before it has asked as
+well. What another process may change is remembered for a second, and only if the answer was yes.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def remember_schema(instance: DagsterInstance) -> None:
     """
     _remember_if_true(instance.run_storage, "has_run_stats_index_cols")
     _remember_if_true(instance.event_log_storage, "has_table")
+    # Not every version of Dagster has this one.
     _remember_if_true(instance.event_log_storage, "_has_asset_key_col_on_connection")
 
 
@@ -63,7 +64,7 @@ def _remember_if_true(storage: Any, method: str) -> None:
     """Have a storage remember by name what a method, asked for that name, has found to be there."""
     look = getattr(storage, method, None)
     if look is None or method in vars(storage):
-        return  # it has none, or is remembering already
+        return  # The storage has no such method, or remembers already.
     there: set[Any] = set()
 
     def remembering_look(*args: Any) -> bool:
@@ -86,7 +87,7 @@ def remember_annotations() -> None:
     remembering_infer = lru_cache(maxsize=256)(infer)
 
     def infer_output_props(fn: Any) -> Any:
-        # Of a function, what can be called otherwise need not have a hash.
+        # A function can be hashed. Another callable object may not be.
         return remembering_infer(fn) if isinstance(fn, FunctionType) else infer(fn)
 
     replaced.infer_output_props = infer_output_props
@@ -99,7 +100,8 @@ def remember_run_configs() -> None:
     build = ResolvedRunConfig.build
     if build.__module__ == __name__:
         return
-    # By identity: an equal config of another run may hold environment variables that have changed.
+    # By identity, as an equal config of another run may name environment variables that have
+    # changed since.
     resolved: OrderedDict[tuple[int, int], tuple[Any, Any, ResolvedRunConfig]] = OrderedDict()
 
     def remembering_build(
@@ -107,7 +109,7 @@ def remember_run_configs() -> None:
     ) -> ResolvedRunConfig:
         key = (id(job_def), id(run_config))
         if key not in resolved:
-            # With what the key is of, so that nothing else gets the same.
+            # The two objects are kept, so that no other object gets the same identity.
             resolved[key] = (job_def, run_config, build(job_def, run_config))
             while len(resolved) > MAX_RUN_CONFIGS:
                 resolved.popitem(last=False)

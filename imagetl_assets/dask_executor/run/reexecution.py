@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dagster import DagsterEventType, DagsterInstance, DagsterRun, DagsterRunStatus
-from dagster._core.execution.api import create_execution_plan
-from dagster._core.execution.context.system import PlanOrchestrationContext
-from dagster._core.execution.plan.handle import ResolvedFromDynamicStepHandle
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.plan.state import KnownExecutionState
+
+from imagetl_assets.dask_executor.dagster_internals.names import (
+    ExecutionPlan,
+    KnownExecutionState,
+    PlanOrchestrationContext,
+    ResolvedFromDynamicStepHandle,
+    create_execution_plan,
+)
 
 
 def with_steps_never_started(
     context: PlanOrchestrationContext, plan: ExecutionPlan
 ) -> ExecutionPlan:
-    """The plan of a re-execution from failure with the mapped steps that Dagster left out.
+    """Return the plan of a re-execution from failure with the mapped steps that Dagster left out.
 
     The same plan if none are missing, or if the steps were selected in another way.
     """
@@ -58,7 +61,7 @@ def with_steps_never_started(
 
 
 def _ancestors(instance: DagsterInstance, run: DagsterRun) -> Iterator[DagsterRun]:
-    """The run's parent, its parent, and so on."""
+    """Yield the run's parent, its parent, and so on."""
     while run.parent_run_id is not None:
         parent = instance.get_run_by_id(run.parent_run_id)
         if parent is None:

@@ -1,0 +1,78 @@
+"""Starts a cluster of a kind."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from dask.system import CPU_COUNT
+from distributed import LocalCluster
+from distributed.system import MEMORY_LIMIT
+
+from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
+from imagetl_assets.dask_executor.clusters.kinds import KINDS, ClusterKind
+from imagetl_assets.dask_executor.clusters.worker_settings import set_worker_defaults
+
+
+def start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -> Any:
+    """Start a cluster, without waiting for its workers.
+
+    Args:
+        kind: a key of `KINDS`.
+        options: keyword arguments for the cluster's class.
+        job_name: the cluster's name, where its kind has names and `options` gives none.
+        warm_up: Python source that the workers of a local cluster run when they start.
+
+    Raises:
+        DaskClusterError: its package or its programs are missing.
+    """
+    cluster_class = _class_of(kind, KINDS[kind])
+    if cluster_class is LocalCluster:
+        return _start_local(options, warm_up)
+    _check_programs(kind, cluster_class)
+    return cluster_class(**{**KINDS[kind].defaults(job_name), **options})
+
+
+def _class_of(name: str, kind: ClusterKind) -> Any:
+    try:
+        return getattr(importlib.import_module(kind.module), kind.class_name)
+    except ImportError as error:
+        way_out = kind.way_out or f"Install {kind.package}."
+        raise DaskClusterError(
+            f"A cluster of kind {name!r} needs the package {kind.package}: {error}. {way_out}"
+        ) from None
+
+
+def _check_programs(kind: str, cluster_class: Any) -> None:
+    """Refuse a batch system whose programs are not there: dask-jobqueue would wait for workers."""
+    job = getattr(cluster_class, "job_cls", None)
+    if job is None:
+        return
+    commands = (job.submit_command, job.cancel_command)
+    programs = [shlex.split(command)[0] for command in commands]
+    if missing := [name for name in programs if not shutil.which(name)]:
+        raise DaskClusterError(
+            f"A cluster of kind {kind!r} is started and stopped with the programs "
+            f"{' and '.join(missing)}, which this process does not find in its PATH. Start the run "
+            "on a host from which jobs are submitted, correct its PATH, or use a cluster that runs "
+            "already: {existing: {address: ...}}."
+        )
+
+
+def _start_local(options: Mapping[str, Any], warm_up: str) -> Any:
+    """Start a cluster on this machine. Its workers load the definitions while the run begins."""
+    workers = options.get("n_workers") or CPU_COUNT
+    defaults = {
+        "threads_per_worker": 1,  # Dagster is not thread-safe.
+        "dashboard_address": "127.0.0.1:0",  # A port of its own, as there may be several runs.
+        "memory_limit": MEMORY_LIMIT // workers,
+        "preload": [warm_up],
+    }
+    if options.get("processes", True):
+        set_worker_defaults()
+    cluster: Any = LocalCluster(**{**defaults, **options, "n_workers": 0})
+    cluster.scale(workers)
+    return cluster

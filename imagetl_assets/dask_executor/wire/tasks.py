@@ -1,0 +1,90 @@
+"""What a worker is given: a batch of steps, and the run that they belong to.
+
+Both travel as pickles, which Dask does not look into: it would search arguments for futures of its
+own, and some of Dagster's objects cannot be searched. A header travels beside them as plain values,
+so that a worker can compare versions, and refuse, before it unpickles anything.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from imagetl_assets.dask_executor.wire.versions import Versions
+
+if TYPE_CHECKING:
+    from dagster import DagsterRun
+
+    from imagetl_assets.dask_executor.dagster_internals.names import (
+        InstanceRef,
+        KnownExecutionState,
+        PastExecutionState,
+        ReconstructableJob,
+        RepositoryLoadData,
+        RetryMode,
+        StepOutputHandle,
+    )
+
+
+class Header(TypedDict):
+    """What a worker has to know before it unpickles: plain values only."""
+
+    versions: Versions
+    topic: str
+    batch: int
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What is the same for every batch of a run.
+
+    Attributes:
+        token: unique for one execution of one run.
+        job: where workers load the job from.
+        dagster_run: the run, as Dagster stores it.
+        run_config: the run's config.
+        instance_ref: where workers open the run's Dagster instance.
+        retry_mode: whether steps that ask for a retry get one.
+        repository_load_data: what Dagster passes on to load a repository faster, or None.
+        step_output_versions: data versions of outputs that were made before this run.
+        parent_state: what a re-execution takes over from its parent run, or None.
+        code_version: a digest of the job's source files, or None if it is not known.
+    """
+
+    token: str
+    job: ReconstructableJob
+    dagster_run: DagsterRun
+    run_config: Mapping[str, object]
+    instance_ref: InstanceRef
+    retry_mode: RetryMode
+    repository_load_data: RepositoryLoadData | None
+    step_output_versions: Mapping[StepOutputHandle, str]
+    parent_state: PastExecutionState | None
+    code_version: str | None
+
+    def to_wire(self) -> bytes:
+        """Return the spec as bytes."""
+        return pickle.dumps(self, protocol=5)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Steps that one worker process runs one after the other.
+
+    Either the steps do not depend on each other, or each needs only steps before it.
+
+    Attributes:
+        number: counts the batches of a run from 1.
+        step_keys: in the order in which the steps are run.
+        known_state: the part of the run's state that these steps need.
+    """
+
+    number: int
+    step_keys: Sequence[str]
+    known_state: KnownExecutionState
+
+    def to_wire(self) -> bytes:
+        """Return the batch as bytes."""
+        return pickle.dumps(self, protocol=5)

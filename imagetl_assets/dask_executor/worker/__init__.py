@@ -1,0 +1,11 @@
+"""What happens on a Dask worker: it runs batches of steps, and tells the run's process about them.
+
+- `batch`: the task that Dask runs; start reading here
+- `steps`: runs the steps of a batch, one after the other
+- `loading`: what a worker keeps between batches: the instance and the definitions
+- `loaded_job`: a job whose definition is loaded
+- `sender`: sends messages to the run's process
+- `forwarding`: has the events of the run sent, not written
+- `compute_logs`: captures what the steps of a batch print
+- `interrupts`: interrupts the batch that is running
+"""
