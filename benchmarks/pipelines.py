@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.bench import Bench, Figures
@@ -28,6 +28,7 @@ class Pipeline:
         packages: whose versions are told.
         requirements: the file with what it needs, if it cannot live beside the project.
         python: the version that it needs then.
+        env: environment variables of its own.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Pipeline:
     packages: tuple[str, ...] = ()
     requirements: Path | None = None
     python: str = ""
+    env: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def interpreter(self) -> str:
         """Return the Python to start it with. Raises NotInstallable."""
@@ -98,7 +100,8 @@ def all_at_work(bench: Bench, pipelines: Sequence[Pipeline]) -> Iterator[dict[st
         contenders = {}
         for pipeline, python in available(bench, pipelines).items():
             folder = bench.folder / pipeline.name.replace(" ", "-")
-            env = {"IMAGETL_STORAGE": str(folder / "storage"), **prefect_settings(folder)}
+            storage = {"IMAGETL_STORAGE": str(folder / "storage")}
+            env = {**storage, **prefect_settings(folder), **pipeline.env}
             contenders[pipeline.name] = stack.enter_context(
                 at_work(pipeline.name, python, list(pipeline.args), folder, env)
             )

@@ -9,6 +9,7 @@ from benchmarks.bench import Bench
 from benchmarks.comparisons.clip import clip
 from benchmarks.comparisons.object_store import object_store
 from benchmarks.comparisons.pipeline import cold, many_frames, real_bundle
+from benchmarks.comparisons.replacements import replacements
 from benchmarks.comparisons.scaling import scaling
 from benchmarks.comparisons.steps import steps
 
@@ -28,5 +29,8 @@ COMPARISONS = {
     "steps": Comparison("Steps alone: static, mapped, retried", steps),
     "clip": Comparison("Images alone: find, join, convert", clip),
     "object-store": Comparison("Results in a bucket", object_store),
+    "replacements": Comparison(
+        "What replaced parts of Dagster save: 27 frames, warm", replacements
+    ),
     "scaling": Comparison("More workers, more bundles", scaling),
 }
