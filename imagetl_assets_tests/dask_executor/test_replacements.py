@@ -16,9 +16,9 @@ from dagster import DagsterInstance
 import imagetl_assets.dask_executor
 from imagetl_assets.dask_executor.dagster_internals import replacing
 from imagetl_assets.dask_executor.dagster_internals.digests import DIGESTS
+from imagetl_assets.dask_executor.dagster_internals.replacement import Replacement
 from imagetl_assets.dask_executor.dagster_internals.replacing import (
     VARIABLE,
-    Replacement,
     digest,
     digest_of_source,
     left_out,

@@ -3,6 +3,7 @@
 Look here first if a new version of Dagster breaks something or makes runs slower:
 
 - `table`: each private part that is replaced: what, why, what it saves, which test shows it
+- `replacement`, `digests`: what a row says, and the sources that it is right for
 - `replacing`: decides for each row of the table whether it is used
 - `prepare`: applies the rows to a process or to an instance
 - `names`: the private classes and functions that are used as they are, in one list

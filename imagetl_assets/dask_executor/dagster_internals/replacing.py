@@ -19,41 +19,13 @@ import hashlib
 import importlib
 import inspect
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
+
+from imagetl_assets.dask_executor.dagster_internals.table import OPTIONAL, TABLE
 
 VARIABLE = "DAGSTER_DASK_REPLACEMENTS"
-
-
-@dataclass(frozen=True)
-class Replacement:
-    """A private part of Dagster, alembic or SQLAlchemy that is replaced.
-
-    Attributes:
-        name: by which it can be switched off.
-        purpose: `speed` replacements can be left out at no other cost. Without a `safety` one,
-            something that README.md promises does not hold; the reason is in `why`.
-        replaces: what it replaces, and what it does instead.
-        why: what is slow or fragile without it.
-        saves: what it saves, as measured.
-        proposal: what Dagster could offer, so that this need not be replaced.
-        test: the test that shows it, as `file::function` in the tests of this folder.
-        written_for: the functions that it replaces or relies on, as `module:qualified.name`. Of
-            each, the digests of the sources that it is right for, with the versions of Dagster
-            that have them.
-    """
-
-    name: str
-    purpose: Literal["speed", "safety"]
-    replaces: str
-    why: str
-    saves: str
-    proposal: str
-    test: str
-    written_for: Mapping[str, Mapping[str, str]]
 
 
 def in_use(name: str) -> bool:
@@ -64,8 +36,6 @@ def in_use(name: str) -> bool:
 @cache
 def why_left_out(name: str) -> str | None:
     """Return why a replacement is left out in this process, as a phrase, or None if it is not."""
-    from imagetl_assets.dask_executor.dagster_internals.table import OPTIONAL, TABLE
-
     row = next(row for row in TABLE if row.name == name)
     if name in _switched_off():
         return f"{VARIABLE} switches it off"
@@ -82,8 +52,6 @@ def why_left_out(name: str) -> str | None:
 
 def left_out() -> list[str]:
     """Return one line for each replacement that is left out in this process."""
-    from imagetl_assets.dask_executor.dagster_internals.table import TABLE
-
     effects = {"speed": "Runs are slower without it.", "safety": "See its reason in the table."}
     return [
         f"The Dask executor leaves out its replacement {row.name!r}: {why}. {effects[row.purpose]}"
@@ -122,8 +90,6 @@ def resolve(target: str) -> Any:
 
 def _switched_off() -> set[str]:
     """Return the names that the environment variable lists."""
-    from imagetl_assets.dask_executor.dagster_internals.table import TABLE
-
     names = {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {"", "on"}
     if names == {"off"}:
         return {row.name for row in TABLE if row.purpose == "speed"}

@@ -1,6 +1,6 @@
 """The table of all private parts that are replaced, and of the public ones that are listened to.
 
-How to read a row: see `replacing.Replacement`. How to change one after an upgrade of Dagster: see
+How to read a row: see `replacement.Replacement`. How to change one after an upgrade of Dagster: see
 "A new version of Dagster" in CONTRIBUTING.md.
 
 `saves` was measured with `python -m benchmarks --only replacements`: the time of a run of 100 steps
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from imagetl_assets.dask_executor.dagster_internals.digests import DIGESTS
-from imagetl_assets.dask_executor.dagster_internals.replacing import Replacement
+from imagetl_assets.dask_executor.dagster_internals.replacement import Replacement
 
 _SQLITE = "dagster._core.storage.event_log.sqlite.sqlite_event_log:SqliteEventLogStorage"
 _SQL = "dagster._core.storage.event_log.sql_event_log:SqlEventLogStorage"
