@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures, keeps the figures, and shows them on the pages."""
+"""`python -m benchmarks`: measure, save the figures, and put them into the pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = 0
     for name in [] if options.report else names:
         say(f"{name}: {COMPARISONS[name].title}")
-        # So that all processes are ended. Each time, as a Dagster run in this process sets its own.
+        # Both signals raise KeyboardInterrupt, so that all processes are stopped in order. This is
+        # set for each comparison, because a Dagster run in this process sets its own handlers.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         try:

@@ -1,4 +1,4 @@
-"""Lets contenders take turns and keeps what they needed."""
+"""Runs the contenders in turns and records the time and memory that they needed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ say = partial(print, flush=True)
 
 @dataclass(frozen=True)
 class Job:
-    """What a contender does when it is its turn.
+    """A piece of work, and the contender that does it in each turn.
 
     Attributes:
-        work: what the figures are about, such as "27 frames"; alike for those that are compared.
-        contender: who does it.
-        run: does it and returns its figures.
-        rounds: at most so many, for what takes long.
-        warm_up: whether it runs once before, which does not count.
+        work: the name of the work, such as "27 frames". Jobs with the same name are compared.
+        contender: the name of the contender.
+        run: does the work once and returns the figures.
+        rounds: the largest number of rounds, for work that takes long. None: no limit.
+        warm_up: whether the work is done once before the first round, without being recorded.
     """
 
     work: str
@@ -38,13 +38,13 @@ class Job:
 
 @dataclass
 class Bench:
-    """One comparison while it is measured.
+    """A comparison while it is being measured.
 
     Attributes:
-        measurement: what it has measured so far.
-        folder: an empty one, for whatever it needs; removed afterwards.
-        rounds: how often each contender runs, unless that takes too long.
-        quick: whether small work will do, to see that all of it works.
+        measurement: the figures so far.
+        folder: an empty working folder, which is removed afterwards.
+        rounds: how many rounds each job runs, unless the job sets a lower limit.
+        quick: whether the work is kept small, only to see that a comparison runs.
     """
 
     measurement: Measurement
@@ -53,7 +53,7 @@ class Bench:
     quick: bool = False
 
     def in_turns(self, jobs: Sequence[Job]) -> None:
-        """Let each job run, A B A B. A peer that fails is skipped from then on.
+        """Run the jobs in rounds: A, B, A, B. A peer that fails is left out of later rounds.
 
         Raises:
             ContenderFailed: the project itself has failed.
@@ -65,12 +65,12 @@ class Bench:
                     self._turn(job, counts=True)
 
     def warm_up(self, jobs: Iterable[Job]) -> None:
-        """Let each job run once without keeping its figures."""
+        """Run each job once without recording its figures."""
         for job in jobs:
             self._turn(job, counts=False)
 
     def skip(self, contender: str, reason: str) -> None:
-        """Note that a peer takes no part."""
+        """Record that a peer does not take part, and why."""
         say(f"  {contender}: skipped: {reason}")
         self.measurement.skipped[contender] = reason
 
@@ -93,7 +93,7 @@ class Bench:
 
 
 def timed(work: Callable[[], object]) -> Callable[[], Figures]:
-    """Return what does the work and gives the seconds that it took."""
+    """Return a function that does the work and returns the seconds that it took."""
 
     def run() -> Figures:
         started = time.perf_counter()

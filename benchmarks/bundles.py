@@ -1,4 +1,4 @@
-"""The bundles that are measured: the original flow's, of any length, served over HTTP."""
+"""The bundles to measure with: the original flow's frames, repeated to any number, over HTTP."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Frames:
     source: str
 
     def write(self, path: Path, count: int) -> None:
-        """Write a bundle of so many frames; they repeat where there are not enough."""
+        """Write a bundle of `count` frames. If there are fewer, they are repeated."""
         with path.open("wb") as file:
             for number, frame in enumerate(islice(cycle(self.frames), count)):
                 file.write(SEPARATOR * bool(number) + frame)
 
 
 def original_frames() -> Frames:
-    """Return the frames of the original flow's bundle, or synthetic ones if it cannot be had."""
+    """Return the frames of the original flow's bundle, or synthetic ones without it."""
     if REAL_BUNDLE.exists():
         return _split(REAL_BUNDLE.read_bytes(), f"the original flow's, {NAME}")
     url = f"{DEFAULT_UPSTREAM}/{NAME}"
@@ -68,4 +68,4 @@ def served(folder: Path) -> Iterator[str]:
 
 class _Handler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""Whoever is measured: a process that stays up and runs once whenever it is its turn."""
+"""A contender: a process that stays alive, waits, and does the work once in each of its turns."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from testbed.processes import PROJECT
 _SAMPLE_SECONDS = 0.05
 _LOOKS = 20
 _STOP_SECONDS = 30
-_SETTLE_SECONDS = 0.5  # after a pause, for what a cluster does now and then
+_SETTLE_SECONDS = 0.5  # after a pause, a cluster first does its periodic work
 
 
 class ContenderFailed(Exception):
-    """A contender did not finish a run; the message holds what it has said of it."""
+    """A contender did not finish a run. The message holds the end of its log."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a run took: seconds, and the peak memory (MB) of its main and of its largest process."""
+    """What a run needed: seconds, and the peak memory (MB) of its main and its largest process."""
 
     seconds: float
     main_mb: float
@@ -38,7 +38,7 @@ class Turn:
 
 @dataclass
 class Contender:
-    """A contender at work in its folder; `turn` lets it run once."""
+    """A running contender. `turn` lets it do the work once."""
 
     name: str
     folder: Path
@@ -46,10 +46,10 @@ class Contender:
     log: Path
 
     def turn(self, url: str) -> Turn:
-        """Run once for the bundle at `url`. Raises ContenderFailed."""
+        """Let it process the bundle at `url` once. Raises ContenderFailed."""
         assert self.process.stdin
         assert self.process.stdout
-        os.sync()  # what the one before has left to be written is not this one's
+        os.sync()  # so that this turn does not pay for what the one before has left to be written
         with _awake(self.process.pid), _sampled(self.process.pid) as peaks:
             try:
                 self.process.stdin.write(f"{url}\n")
@@ -68,7 +68,7 @@ class Contender:
 def at_work(
     name: str, python: str, args: list[str], folder: Path, env: Mapping[str, str] | None = None
 ) -> Iterator[Contender]:
-    """Start a contender in a new folder; it is ended with the block."""
+    """Start a contender in a new folder. It is stopped when the block ends."""
     folder.mkdir()
     log = folder.with_name(f"{folder.name}.log")
     with log.open("w") as errors:
@@ -80,7 +80,7 @@ def at_work(
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends the others
+            start_new_session=True,  # Ctrl-C reaches this process only, which then stops the others
         )
     try:
         yield Contender(name, folder, process, log)
@@ -89,14 +89,14 @@ def at_work(
 
 
 def surroundings(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment for a contender, the same whatever the user's own settings are."""
+    """Return the environment for a contender, without the user's own settings."""
     settings = ("IMAGETL_", "DAGSTER_", "DASK_", "PREFECT_", "PYTHONDONTWRITEBYTECODE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
     return {**inherited, "PYTHONPATH": str(PROJECT), **AS_TOLD, **(env or {})}
 
 
 def complaint(log: Path) -> str:
-    """Return the last line of a log that tells of an error, or else its last line."""
+    """Return the last line of a log that names an error, or else its last line."""
     lines = [line.strip()[:200] for line in log.read_text(errors="replace").splitlines()]
     lines = [line for line in lines if line] or ["it said nothing"]
     return next((line for line in reversed(lines) if "Error" in line), lines[-1])
@@ -109,7 +109,7 @@ def project_program(name: str) -> str:
 
 @dataclass
 class _Sampler:
-    """Follows the memory of a process and of those that it has started."""
+    """Records the peak memory of a process and of its child processes."""
 
     root: int
     peaks: dict[int, float] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class _Sampler:
 
     def run(self) -> None:
         while not self.stop.is_set():
-            known = _tree(self.root)  # to list them takes longer than to look at them
+            known = _tree(self.root)  # listing the processes takes longer than reading their memory
             for _ in range(_LOOKS):
                 for process in known:
                     self._look(process)
@@ -130,7 +130,7 @@ class _Sampler:
 
 
 def _tree(root: int) -> list[psutil.Process]:
-    """Return a process and all that it has started; nothing if it has ended."""
+    """Return a process and all of its descendants; an empty list if it has ended."""
     with suppress(psutil.Error):
         process = psutil.Process(root)
         return [process, *process.children(recursive=True)]
@@ -138,7 +138,7 @@ def _tree(root: int) -> list[psutil.Process]:
 
 
 def _tell_all(tree: Iterable[psutil.Process], action: Callable[[psutil.Process], object]) -> None:
-    """Do this to each process that is still there."""
+    """Call this for each process that still exists."""
     for process in tree:
         with suppress(psutil.Error):
             action(process)
@@ -146,9 +146,9 @@ def _tell_all(tree: Iterable[psutil.Process], action: Callable[[psutil.Process],
 
 @contextmanager
 def _awake(pid: int) -> Iterator[None]:
-    """Let a process, and those that it has started, run only while the block does.
+    """Resume a process and its descendants for the block, and suspend them afterwards.
 
-    An idle cluster, too, takes processor time, from whoever's turn it is.
+    Otherwise idle clusters would take processor time from the contender whose turn it is.
     """
     _tell_all(_tree(pid), psutil.Process.resume)
     time.sleep(_SETTLE_SECONDS)
@@ -160,7 +160,7 @@ def _awake(pid: int) -> Iterator[None]:
 
 @contextmanager
 def _sampled(pid: int) -> Iterator[dict[int, float]]:
-    """Yield the peak memory of each process, in bytes, which is followed while the block runs."""
+    """Yield the peak memory of each process in bytes, by its pid; updated while the block runs."""
     sampler = _Sampler(pid)
     thread = threading.Thread(target=sampler.run, daemon=True)
     thread.start()
@@ -172,7 +172,7 @@ def _sampled(pid: int) -> Iterator[dict[int, float]]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Let it end by itself, as its input does; make sure of it, and of what it has started."""
+    """Close its input, so that it ends by itself; kill whatever is left of it afterwards."""
     tree = _tree(process.pid)
     _tell_all(tree, psutil.Process.resume)
     assert process.stdin

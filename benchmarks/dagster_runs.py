@@ -1,9 +1,9 @@
-"""The project's job on one of the executors, in turns.
+"""A contender: the project's job on one of the executors.
 
     python -m benchmarks.dagster_runs EXECUTOR WORKERS
 
-It takes the URL of a bundle, or the number of bundles that one run is to be about: `bundle-0.img`
-and so on, in `IMAGETL_UPSTREAM`.
+In each turn it is given the URL of a bundle; or a number of bundles, which one run is to process:
+`bundle-0.img` and so on, in `IMAGETL_UPSTREAM`.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ ASSETS = frozenset(map(AssetKey, ("raw_data_file", "frames", "frame_files", "cli
 
 @contextmanager
 def prepared(executor: str, workers: int) -> Iterator[Run]:
-    """Load the definitions and start the cluster; yield what runs the job."""
+    """Load the definitions and start the cluster; yield the function that runs the job."""
     repository = ReconstructableRepository.for_module(*DEFINITIONS[executor])
     one_file = repository.get_reconstructable_job("image_etl")
     one_file.get_definition()
-    # What a backfill runs; `image_etl` says itself which partition it is about.
+    # A backfill runs this job. `image_etl` itself is always about one partition.
     several = repository.get_reconstructable_job("__ASSET_JOB").get_subset(
         asset_selection=ASSETS, asset_check_selection=frozenset()
     )
@@ -61,7 +61,7 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
 
         def execute(job: ReconstructableJob, tags: Mapping[str, str], **ops: Any) -> None:
             run_config = {**config, "ops": ops}
-            # Not opened, which would start the resources once more, for outputs to be read.
+            # The result is not entered: that would start the resources again, to read outputs with.
             result = execute_job(job, instance, run_config=run_config, tags=tags)
             assert result.success
 
@@ -79,7 +79,7 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
 
 
 def clear_storage() -> None:
-    """Take away what the last run has stored, so that the next one downloads again."""
+    """Remove the results of the last run, so that the next one downloads the bundle again."""
     store = open_store(storage_root())
     partitions = [name for name in store.list_folders("") if name != RESERVED_FOLDER]
     if isinstance(store, LocalStore):

@@ -1,4 +1,4 @@
-"""Peers that cannot live beside the project get a virtual environment of their own."""
+"""Virtual environments for peers whose packages do not fit those of the project."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _DONE = "installed.txt"
 
 
 class NotInstallable(Exception):
-    """A peer cannot be had here; the message says why."""
+    """A peer cannot be installed here; the message says why."""
 
 
 def environment(requirements: Path, python: str, cache: Path = CACHE) -> Path:
-    """Return the Python of an environment that has these requirements, made if it is not there.
+    """Return the interpreter of an environment with these requirements; create it if need be.
 
     Args:
         requirements: the requirements file.
         python: the version that it needs, such as "3.8".
-        cache: the folder that environments are in.
+        cache: the folder that holds the environments.
 
     Raises:
         NotInstallable: there is no such Python, or pip fails.
@@ -67,7 +67,7 @@ def _call(*command: str) -> str:
     except OSError as error:
         raise NotInstallable(f"{command[0]}: {error.strerror}") from None
     if done.returncode:
-        said = (done.stdout + done.stderr).splitlines()  # venv tells its errors on standard output
+        said = (done.stdout + done.stderr).splitlines()  # venv prints its errors to standard output
         errors = [line for line in said if "error" in line.lower()]
         raise NotInstallable(errors[-1].strip()[:200] if errors else f"{command[0]} failed")
     return done.stdout

@@ -1,4 +1,4 @@
-"""What is told of the machine beside the figures."""
+"""A description of the machine, which is saved with the figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import psutil
 
 
 def describe() -> dict[str, Any]:
-    """Return what tells one machine's figures from another's; load averages where there are."""
+    """Return cores, processor, memory, system and load: what figures depend on."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -24,7 +24,7 @@ def describe() -> dict[str, Any]:
 
 
 def load_average() -> float | None:
-    """Return how many processes have wanted to run, on average, in the last minute."""
+    """Return the load average of the last minute."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 

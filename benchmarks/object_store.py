@@ -1,11 +1,12 @@
-"""A bundle from bucket to bucket, next to a plain s3fs script that moves the same bytes.
+"""A bundle from bucket to bucket, compared with a plain s3fs script that moves the same bytes.
 
     python -m benchmarks.object_store
 
-The store is a Swift, or moto's server, of its own. The run is one on a warm cluster of 2 workers;
-the script has 2 processes, which are warm too: it streams the bundle from and to the bucket, puts
-the frames in batches, and streams a clip of as many bytes. Both are run in turns, A B A B, after
-one round that does not count; the figures are medians. Requests are counted in a run of their own.
+An object store (OpenStack Swift or moto's server) is started for it. The job runs on a warm cluster
+of 2 workers. The script has 2 warm processes: it streams the bundle from and to the bucket, uploads
+the frames many at a time, and streams a clip of the same size. Job and script run in turns (A, B,
+A, B) after one round that is not recorded; the figures are medians. Requests are counted in a
+separate run.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ BLOCK = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Figures:
-    """Seconds of the run and of the script, and the requests of the run, for so many frames."""
+    """Seconds of the job and of the script, and the requests of the job, for a number of frames."""
 
     frames: int
     run: float
@@ -77,7 +78,7 @@ def main() -> None:
 
 
 def measure(kind: str = "swift", frames: int = 1000, rounds: int = 5) -> Figures:
-    """Take the figures on a store and a cluster that are started for it."""
+    """Start a store and a cluster, and measure."""
     if problem := missing(kind):
         raise SystemExit(f"{kind} cannot be started: {problem}")
     with ExitStack() as stack:
@@ -100,7 +101,7 @@ def count(proxy: S3Proxy, run: Callable[[], object]) -> int:
 
 @contextmanager
 def run_on(store: ObjectStore, folder: Path, bundle: Path) -> Iterator[Callable[[], float]]:
-    """Yield what runs the job for the bundle once more and returns the seconds."""
+    """Yield a function that runs the job for the bundle and returns the seconds."""
     place = f"s3://{new_bucket(store)}"
     settings = {
         "IMAGETL_UPSTREAM": f"{place}/upstream",
@@ -128,7 +129,7 @@ def upload(bundle: Path, folder: str) -> None:
 
 
 def run_once(instance: DagsterInstance, dask: DaskProcesses) -> float:
-    """Run the job for a partition that is new."""
+    """Run the job for a new partition; return the seconds."""
     from dagster._core.definitions.reconstruct import ReconstructableRepository
 
     repository = ReconstructableRepository.for_module("imagetl_assets.definitions", "defs")
@@ -150,7 +151,7 @@ def run_once(instance: DagsterInstance, dask: DaskProcesses) -> float:
 
 @contextmanager
 def script_on(store: ObjectStore, bundle: Path) -> Iterator[Callable[[], float]]:
-    """Yield what runs the plain script once more and returns the seconds."""
+    """Yield a function that runs the plain script and returns the seconds."""
     place = new_bucket(store)
     with bundle.open("rb") as file:
         spans = [piece for piece in find_frames(file) if isinstance(piece, FrameSpan)]
@@ -171,7 +172,7 @@ def script_on(store: ObjectStore, bundle: Path) -> Iterator[Callable[[], float]]
 
 
 def stream(source: str, target: str) -> None:
-    """Copy a file of the bucket, through this process."""
+    """Copy a file of the bucket by reading and writing it in this process."""
     from s3fs import S3FileSystem
 
     fs = S3FileSystem()
@@ -184,7 +185,7 @@ def stream(source: str, target: str) -> None:
 
 
 def put_frames(bundle: Path, place: str, spans: list[FrameSpan]) -> None:
-    """Put the frames, as many at a time as s3fs finds good."""
+    """Upload the frames, as many at a time as s3fs chooses."""
     from s3fs import S3FileSystem
 
     with bundle.open("rb") as file:
@@ -196,7 +197,7 @@ def put_frames(bundle: Path, place: str, spans: list[FrameSpan]) -> None:
 
 
 def put_clip(bundle: Path, target: str) -> None:
-    """Stream a local file to the bucket."""
+    """Upload a local file in blocks."""
     from s3fs import S3FileSystem
 
     with bundle.open("rb") as file, S3FileSystem().open(target, "wb", block_size=BLOCK) as out:
@@ -205,7 +206,7 @@ def put_clip(bundle: Path, target: str) -> None:
 
 
 def in_turns(rounds: int, *jobs: Callable[[], float]) -> list[float]:
-    """Return the median seconds of each."""
+    """Run each job in each round; return the median seconds of each."""
     seconds: list[list[float]] = [[] for _ in jobs]
     for counts in [False] + [True] * rounds:
         for job, taken in zip(jobs, seconds, strict=True):

@@ -1,4 +1,4 @@
-"""The ways to take a bundle to its clip that are compared, and how each is started."""
+"""The pipelines that are compared: how each is installed and started."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ WORKERS = 2
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A contender: the module that it is, and the environment that it needs.
+    """A pipeline that makes a clip of a bundle, as a contender.
 
     Attributes:
-        name: as the report has it.
-        args: of Python, to let it take turns.
-        packages: whose versions are told.
-        requirements: the file with what it needs, if it cannot live beside the project.
-        python: the version that it needs then.
+        name: in the report.
+        args: arguments of Python, to start it.
+        packages: those whose versions are in the report.
+        requirements: its requirements file, if it needs an environment of its own.
+        python: the version of Python for that environment.
         env: environment variables of its own.
     """
 
@@ -39,7 +39,7 @@ class Pipeline:
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def interpreter(self) -> str:
-        """Return the Python to start it with. Raises NotInstallable."""
+        """Return the interpreter to start it with. Raises NotInstallable."""
         if self.requirements is None:
             return sys.executable
         return str(environment(self.requirements, self.python))
@@ -71,7 +71,7 @@ LOOP = Pipeline("plain Python loop", ("-m", "benchmarks.peers.plain_loop"))
 
 
 def available(bench: Bench, pipelines: Sequence[Pipeline]) -> dict[Pipeline, str]:
-    """Return the interpreter of each pipeline that can be had here; the others are skipped."""
+    """Return the interpreters of the pipelines that can be installed here; skip the others."""
     found = {}
     for pipeline in pipelines:
         try:
@@ -85,7 +85,7 @@ def available(bench: Bench, pipelines: Sequence[Pipeline]) -> dict[Pipeline, str
 
 
 def prefect_settings(folder: Path) -> dict[str, str]:
-    """Return the environment for Prefect 3: its state in a folder, patience on a busy machine."""
+    """Return the environment for Prefect 3: its state in this folder, long timeouts."""
     return {
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -95,7 +95,7 @@ def prefect_settings(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def all_at_work(bench: Bench, pipelines: Sequence[Pipeline]) -> Iterator[dict[str, Contender]]:
-    """Start the pipelines that can be had; yield them by name; they are ended with the block."""
+    """Start the pipelines that can be installed; yield them by name; stop them after the block."""
     with ExitStack() as stack:
         contenders = {}
         for pipeline, python in available(bench, pipelines).items():
@@ -109,7 +109,7 @@ def all_at_work(bench: Bench, pipelines: Sequence[Pipeline]) -> Iterator[dict[st
 
 
 def run_once(contender: Contender, url: str, frames: int) -> Figures:
-    """Let a contender make the clip; return its figures once the results are looked at."""
+    """Let a contender make the clip; check the results; return its figures."""
     turn = contender.turn(url)
     stored = sum(1 for _ in contender.folder.rglob("frame_*.gif"))
     if stored != frames or not any(contender.folder.rglob("clip.gif")):

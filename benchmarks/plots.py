@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-_TEXT = "#808890"  # between black and white: neither page hides it
+_TEXT = "#808890"  # a grey that can be seen on both pages
 _OURS = "#2f81f7"
 _OTHERS = ("#d29922", "#8b7fd6", "#3fa860", "#c9646a", "#5fa8a8", "#a08060")
 
@@ -57,9 +57,9 @@ def _figure(columns: int, path: Path, height: float) -> Iterator[list[Axes]]:
     mpl.use("svg")
     from matplotlib import pyplot
 
-    style: Any = {  # matplotlib's own type names every key that there is
+    style: Any = {  # matplotlib's own type lists every possible key
         "svg.fonttype": "none",
-        "svg.hashsalt": "imagetl",  # the same figures give the same file
+        "svg.hashsalt": "imagetl",  # so that the same figures give the same file
         "font.family": "sans-serif",
         "text.color": _TEXT,
         "axes.labelcolor": _TEXT,
@@ -80,7 +80,7 @@ def _figure(columns: int, path: Path, height: float) -> Iterator[list[Axes]]:
 
 
 def _bars(axis: Axes, measured: Measurement, title: str) -> None:
-    """Draw a bar for each contender, ours first, the others by what they need."""
+    """Draw a bar for each contender: ours first, then the others from fast to slow."""
     found = [series for series in measured.series if series.figure == TIME]
     found.sort(key=lambda series: (series.contender != OURS, series.median))
     names = [series.contender for series in found]
@@ -121,12 +121,12 @@ def _counts(measured: Measurement) -> list[int]:
 
 
 def _count(series: Series) -> int:
-    """Return the number that the work begins with: 1000 for "1,000 frames"."""
+    """Return the number in the name of the work: 1000 for "1,000 frames"."""
     return int(series.work.split()[0].replace(",", ""))
 
 
 def _plain_numbers(axis: Axis) -> None:
-    """Label a logarithmic axis with 0.1 and 1,000 instead of powers, and its minor ticks not."""
+    """Label a logarithmic axis with plain numbers, at its major ticks only."""
     from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
     axis.set_major_formatter(StrMethodFormatter("{x:,g}"))

@@ -1,4 +1,4 @@
-"""Turns results into Markdown tables, and puts these into the pages that show them."""
+"""Makes Markdown tables of the results and puts them into the pages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def publish(results: Mapping[str, Measurement], project: Path) -> None:
 
 
 def _draw(results: Mapping[str, Measurement], folder: Path) -> dict[str, Path]:
-    """Draw the plots that there are figures for; return where each is."""
+    """Draw the plots for which there are figures; return the path of each."""
     folder.mkdir(parents=True, exist_ok=True)
     images = {name: folder / f"benchmarks-{name}.svg" for name in PLOTS}
     for name, (_, plot) in PLOTS.items():
@@ -64,7 +64,7 @@ def headlines(results: Mapping[str, Measurement]) -> str:
 
 
 def comparison(measured: Measurement) -> str:
-    """Return the tables of one comparison, where and when it was measured, who was skipped."""
+    """Return the tables of a comparison, with machine, date, versions and skipped contenders."""
     parts = [_figures(measured, figure) for figure in _unique(s.figure for s in measured.series)]
     skipped = [f"- {name} was skipped: {reason}" for name, reason in measured.skipped.items()]
     if skipped:

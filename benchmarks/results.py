@@ -1,4 +1,4 @@
-"""What was measured, as it is kept: a JSON file with the raw figures of each comparison."""
+"""The results file: JSON with the figures of each round of each comparison."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TIME = "time"
 
 @dataclass
 class Series:
-    """One figure of one contender at one piece of work, a value for each round."""
+    """The values of one figure, of one contender for one piece of work: a value for each round."""
 
     work: str
     figure: str
@@ -30,7 +30,7 @@ class Series:
 
 @dataclass
 class Measurement:
-    """All that a comparison has measured, and where."""
+    """All figures of a comparison, and the machine that they were measured on."""
 
     comparison: str
     date: str
@@ -58,13 +58,16 @@ class Measurement:
 
 
 def ratio(ours: Series, theirs: Series) -> float:
-    """Return the median of ours / theirs, round by round: what disturbs a round disturbs both."""
-    pairs = zip(ours.values, theirs.values, strict=False)  # the slower ones may have fewer rounds
+    """Return the median over the rounds of ours / theirs.
+
+    Something that disturbs the machine during a round disturbs both sides of its ratio.
+    """
+    pairs = zip(ours.values, theirs.values, strict=False)  # a slow contender may have fewer rounds
     return median(mine / its for mine, its in pairs)
 
 
 def load(path: Path) -> dict[str, Measurement]:
-    """Return what a results file holds, by comparison; nothing if there is none."""
+    """Return the measurements of a results file by comparison; empty if there is no file."""
     if not path.exists():
         return {}
     return {name: _measurement(values) for name, values in json.loads(path.read_text()).items()}

@@ -1,4 +1,4 @@
-"""Jobs of trivial steps: the same ones on three executors."""
+"""Jobs of trivial steps, each for three executors."""
 
 from dagster import (
     JobDefinition,
@@ -48,7 +48,7 @@ mapped_multiprocess = mapped.to_job(name="mapped_multiprocess", executor_def=mul
 
 
 def static_dagster_dask() -> JobDefinition:
-    """A function, so that only what needs dagster-dask waits for its import."""
+    """Return the job. It is a function because the import of dagster-dask takes long."""
     from dagster_dask import dask_executor as other
 
     return static.to_job(name="static_dagster_dask", executor_def=other)

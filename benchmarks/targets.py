@@ -1,4 +1,4 @@
-"""What the project wants to be, next to its peers."""
+"""The targets: how the project should compare with its peers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.results import OURS, TIME, Measurement, Series, ratio
 
 @dataclass(frozen=True)
 class Headline:
-    """A figure that the README shows: ours next to a peer's, and the ratio that is wanted."""
+    """A row of the README's table: our figure, that of a peer, and the largest ratio wanted."""
 
     what: str
     comparison: str
@@ -29,7 +29,7 @@ class Headline:
     figure: str = TIME
 
     def find(self, results: Mapping[str, Measurement]) -> Outcome | None:
-        """Return what was measured of it, if it was."""
+        """Return the outcome, or None if it was not measured."""
         measurement = results.get(self.comparison)
         if measurement is None:
             return None
@@ -40,7 +40,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured of a headline."""
+    """The figures for a headline."""
 
     headline: Headline
     ours: Series
@@ -52,7 +52,7 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """Say whether the target is met; nothing where there is none."""
+        """Return whether the target is met, as text; empty if there is no target."""
         if self.headline.at_most is None:
             return ""
         return "met" if self.ratio <= self.headline.at_most else "missed"
@@ -88,7 +88,7 @@ HEADLINES = (
 
 
 def outcomes(results: Mapping[str, Measurement]) -> Iterator[Outcome]:
-    """Yield what was measured of the headlines."""
+    """Yield the outcomes of the headlines that were measured."""
     for headline in HEADLINES:
         if outcome := headline.find(results):
             yield outcome

@@ -1,4 +1,4 @@
-"""What is compared, by name. Each function measures one comparison."""
+"""All comparisons, by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.comparisons.steps import steps
 
 @dataclass(frozen=True)
 class Comparison:
-    """A comparison: what the report calls it, and what measures it."""
+    """A comparison: its title in the report, and the function that measures it."""
 
     title: str
     measure: Callable[[Bench], None]

@@ -1,4 +1,4 @@
-"""How fast images are found, joined and converted, next to what else could do it."""
+"""How fast images are found, joined and converted, compared with other tools."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BUFFER = 256 * 1024
 
 
 def clip(bench: Bench) -> None:
-    """Clips of one bundle and of a large one; pictures that have to be converted."""
+    """Measure clips of a small and a large bundle, and the conversion of pictures."""
     frames = original_frames()
     bench.measurement.notes.append(f"Bundle: {frames.source}.")
     bench.measurement.versions[OURS] = versions(IMAGETL.interpreter(), ("imagetl-assets", "pillow"))
@@ -37,7 +37,7 @@ def clip(bench: Bench) -> None:
 
 
 def _stored_frames(bench: Bench, frames: Sequence[bytes]) -> None:
-    """The clip of one file per frame, reading and writing included."""
+    """Measure how long it takes to read one file for each frame and to write the clip."""
     paths = [bench.folder / f"frame_{number:02}.gif" for number in range(len(frames))]
     for path, frame in zip(paths, frames, strict=True):
         path.write_bytes(frame)
@@ -82,7 +82,10 @@ def _merge(gifsicle: str, paths: Sequence[Path]) -> None:
 
 
 def _large_bundle(bench: Bench, frames: Frames) -> None:
-    """Find the frames of a large bundle and join them; the peer copies the same bytes."""
+    """Measure how long it takes to find the frames of a large bundle and to join them.
+
+    The peer copies the same bytes.
+    """
     bundle, made, copied = (bench.folder / name for name in ("large.img", "large.gif", "copy"))
     frames.write(bundle, 27 if bench.quick else 13_500)
     work = f"{bundle.stat().st_size / 1e9:.2g} GB"
@@ -96,7 +99,7 @@ def _large_bundle(bench: Bench, frames: Frames) -> None:
         layouts = [gif.parse(part) for part in _parts(file, found)]
 
     def assemble() -> None:
-        made.unlink(missing_ok=True)  # as a clip is written, into a new file
+        made.unlink(missing_ok=True)  # a clip is written to a new file, too
         with bundle.open("rb", _BUFFER) as file, made.open("wb", _BUFFER) as out:
             screen = gif.screen_size(layouts)
             gif.assemble(zip(layouts, _parts(file, found), strict=True), out, screen=screen)
@@ -124,7 +127,7 @@ def _parts(file: BinaryIO, spans: Sequence[FrameSpan]) -> Iterator[bytes]:
 
 
 def _conversion(bench: Bench, frames: Sequence[bytes]) -> None:
-    """Convert PNG pictures of many colours, on one process and on two."""
+    """Measure the conversion of PNG pictures with many colours, in one process and in two."""
     count = 20 if bench.quick else 1000
     work = list(islice(cycle(_pictures(frames[:10])), count))
     with ExitStack() as stack:
@@ -137,7 +140,7 @@ def _conversion(bench: Bench, frames: Sequence[bytes]) -> None:
 
 
 def _pictures(frames: Sequence[bytes]) -> list[bytes]:
-    """Return softened frames as PNG, which have more colours than a GIF can hold."""
+    """Return blurred frames as PNG: they have more colours than a GIF can hold."""
     from PIL import Image
 
     pictures = []

@@ -1,4 +1,4 @@
-"""Results in a bucket: next to those in a folder, and next to a plain script for the same bytes."""
+"""Results in a bucket, compared with results in a folder and with a plain script."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BUCKET = "benchmark"
 
 
 def object_store(bench: Bench) -> None:
-    """A store with the S3 API on this machine; the bundle comes over HTTP, or is in the bucket."""
+    """Measure runs that store in a bucket of an object store on this machine."""
     reasons = {kind: missing(kind) for kind in ("swift", "moto")}
     kind = next((kind for kind, reason in reasons.items() if reason is None), None)
     if kind is None:
@@ -58,7 +58,10 @@ def _bucket_and_folder(bench: Bench, store: ObjectStore) -> None:
 
 
 def _bucket_and_script(bench: Bench, store: ObjectStore) -> None:
-    """The bundle is in the bucket, too; both have two processes."""
+    """Compare with a script that moves the same bytes. The bundle is in the bucket, too.
+
+    Both sides have two processes.
+    """
     for count in [3] if bench.quick else [27, 1000]:
         bundle = bench.folder / "bundle.img"
         original_frames().write(bundle, count)

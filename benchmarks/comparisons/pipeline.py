@@ -1,4 +1,4 @@
-"""From the bundle to the clip: one bundle, larger ones, and the whole process from the shell."""
+"""From the bundle to the clip: one bundle, large ones, and the whole command from the shell."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from benchmarks.pipelines import (
     run_once,
 )
 
-# A run takes so long that a few will do.
+# A run takes so long that a few rounds are enough.
 _ROUNDS = {PREFECT3.name: 3, MULTIPROCESS.name: 1}
-# Each of its steps is a new process: there is nothing that a first run could warm up.
+# Each of its steps is a new process, so a first run does not make later ones faster.
 _ALWAYS_COLD = {MULTIPROCESS.name}
 
 
 def real_bundle(bench: Bench) -> None:
-    """One bundle, on processes and clusters that have done one before."""
+    """Measure a bundle of 27 frames on processes and clusters that have processed one before."""
     pipelines = [IMAGETL, ORIGINAL, FUTURES, LOOP, IN_PROCESS, PREFECT3, MULTIPROCESS]
     count = 3 if bench.quick else 27
     with served(_upstream(bench, [count])) as upstream, all_at_work(bench, pipelines) as contenders:
@@ -52,7 +52,7 @@ def real_bundle(bench: Bench) -> None:
 
 
 def many_frames(bench: Bench) -> None:
-    """Bundles of more frames; the peak memory is that of all rounds."""
+    """Measure bundles of more frames. The peak memory is the largest of all rounds."""
     counts = {54: 1} if bench.quick else {270: bench.rounds, 1000: 3, 10_000: 2}
     upstream = _upstream(bench, [27, *counts])
     pipelines = [IMAGETL, ORIGINAL, FUTURES, LOOP]
@@ -63,7 +63,7 @@ def many_frames(bench: Bench) -> None:
             for name, one in contenders.items()
         )
         for count, rounds in counts.items():
-            if count > 1000:  # it would take minutes and most of this machine's memory
+            if count > 1000:  # it would take minutes and most of the machine's memory
                 contenders.pop(ORIGINAL.name, None)
             url = f"{base}/{_name(count)}"
             jobs = [
@@ -75,7 +75,7 @@ def many_frames(bench: Bench) -> None:
 
 
 def cold(bench: Bench) -> None:
-    """A whole process: nothing is loaded, there is no cluster, and no history."""
+    """Measure whole commands: nothing is loaded, there is no cluster and no history."""
     count = 3 if bench.quick else 27
     pipelines = available(bench, [IMAGETL, ORIGINAL, PREFECT3])
     with served(_upstream(bench, [count])) as upstream:
@@ -95,7 +95,7 @@ def _cold_command(pipeline: Pipeline, python: str, url: str) -> list[str]:
 
 
 def _whole_process(folder: Path, command: list[str]) -> Figures:
-    """Run a command in an empty folder, which is removed."""
+    """Return a function that runs a command in an empty folder, which is removed afterwards."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "dagster_home").mkdir(parents=True)
     env = {
@@ -121,7 +121,7 @@ def _whole_process(folder: Path, command: list[str]) -> Figures:
 
 
 def _upstream(bench: Bench, counts: list[int]) -> Path:
-    """Return a folder with a bundle of each size; note which images are in them."""
+    """Return a folder with a bundle of each size, and record which images are in them."""
     folder = bench.folder / "upstream"
     folder.mkdir()
     frames = original_frames()

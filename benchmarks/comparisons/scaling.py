@@ -1,4 +1,4 @@
-"""The project next to itself: more workers for one bundle, more bundles for one run."""
+"""How the project scales: more workers for one bundle, more bundles for one run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.results import OURS
 
 
 def scaling(bench: Bench) -> None:
-    """More workers for 1,000 frames, and runs over 1 to 200 bundles of 27 frames."""
+    """Measure 1,000 frames on more workers, and runs over 1 to 200 bundles of 27 frames."""
     frames = original_frames()
     bench.measurement.notes.append(f"Bundle: {frames.source}.")
     bench.measurement.versions[OURS] = versions(IMAGETL.interpreter(), IMAGETL.packages)

@@ -1,4 +1,4 @@
-"""What a trivial step costs on the Dask executor, next to Dagster's own executors."""
+"""What a trivial step costs on the Dask executor, compared with Dagster's own executors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAGSTER_DASK = "dagster-dask"
 
 
 def steps(bench: Bench) -> None:
-    """Jobs of trivial steps, on a warm cluster whose scheduler and workers are processes."""
+    """Measure jobs of trivial steps on a warm cluster of processes."""
     with ExitStack() as stack:
         home = bench.folder / "dagster_home"
         home.mkdir()
@@ -70,7 +70,7 @@ def _note_versions(bench: Bench) -> None:
 
 
 class _Steps:
-    """One instance and one cluster for all figures."""
+    """Runs the jobs; all of them on the same instance and cluster."""
 
     def __init__(self, instance: DagsterInstance, cluster: dict[str, Any]) -> None:
         self._instance = instance

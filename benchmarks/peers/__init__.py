@@ -1,1 +1,1 @@
-"""What the project is compared with. Each module is a contender that takes turns."""
+"""What the project is compared with. Each module is the program of one contender."""

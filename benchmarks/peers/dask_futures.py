@@ -1,4 +1,4 @@
-"""The work alone, as futures on a Dask cluster; as many tasks as the assets have mapped steps."""
+"""Only the work, as futures on a Dask cluster: as many tasks as the assets have mapped steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flow that this project replaces, on Prefect 0.15.6 and Dask 2.20, as its notebook has it."""
+"""The flow that this project replaces, as in its notebook: Prefect 0.15.6 and Dask 2.20."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The work alone, in a loop: download, find the frames, check and store each, make the clip.
+"""Only the work, in a loop: download, find the frames, check and store each, make the clip.
 
-With the functions that the assets use, but without what they do besides: no sha256, no records, no
-preview, no history.
+It uses the functions that the assets use. It has no sha256, no records, no preview and no history.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def read(spans: Sequence[FrameSpan]) -> Iterator[bytes]:
 
 
 def assemble(spans: Sequence[FrameSpan], layouts: Sequence[gif.GifLayout]) -> None:
-    """Join the frames, which are GIFs in the raw file already."""
+    """Join the frames, which must be GIFs already."""
     with Path("clip.gif").open("wb") as out:
         screen = gif.screen_size(layouts)
         gif.assemble(zip(layouts, read(spans), strict=True), out, screen=screen)

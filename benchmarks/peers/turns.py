@@ -1,7 +1,7 @@
-"""How a contender is asked for one run after the other: a URL in, the seconds that it took out.
+"""The loop of a contender: it reads a URL, does the work, and prints the seconds that it took.
 
-It stays up between its turns, and so does its Dask cluster. Only the standard library, and nothing
-that Python 3.8 does not know: the original flow imports it too.
+The contender and its Dask cluster stay alive between its turns. The original flow imports this
+module, too, so it uses only the standard library of Python 3.8.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable, ContextManager, Iterable  # noqa: UP035  # which Python 3.8 asks for
+from typing import Callable, ContextManager, Iterable  # noqa: UP035  # Python 3.8 needs it
 
 Run = Callable[[str], None]
 
 
 def set_files_aside() -> None:
-    """Set aside what the last run has left in the working folder."""
+    """Move the results of the last run out of the working folder."""
     set_aside(path for path in Path().iterdir() if path.is_file())
 
 
 def set_aside(paths: Iterable[Path]) -> None:
     """Move files and folders to a folder beside the working folder, and empty the files.
 
-    They are not deleted: for each file that is made, ext4 looks at all that were deleted in the
-    minutes before, so that the time of a run would tell how much others had deleted.
+    They are not deleted: whenever a file is created, ext4 looks at all files that were deleted in
+    the last minutes, so that a run would be slower the more others had deleted.
     """
     here = Path.cwd()
     aside = Path(tempfile.mkdtemp(prefix=f"{here.name}-", dir=here.parent))
@@ -39,16 +39,16 @@ def set_aside(paths: Iterable[Path]) -> None:
 def take_turns(
     prepared: Callable[[], ContextManager[Run]], clear: Callable[[], None] = set_files_aside
 ) -> None:
-    """Run for each URL that comes in on standard input; answer with the seconds, a line each.
+    """Process each URL that is read from standard input; print the seconds, a line for each.
 
-    A URL given on the command line is run instead, once.
+    If there is a URL on the command line, process that one only, once.
     """
     if len(sys.argv) > 1:
         with prepared() as run:
             run(sys.argv[1])
         return
     answers = os.fdopen(os.dup(1), "w", 1)
-    os.dup2(2, 1)  # what a run and its workers print is no answer
+    os.dup2(2, 1)  # what a run and its workers print must not be taken for an answer
     with prepared() as run:
         for url in sys.stdin:
             clear()
