@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from dagster import ConfigurableIOManager, Failure, InputContext, OutputContext
 
+from imagetl_assets.dagster_private import step_of
 from imagetl_assets.partitions import partition_keys
 from imagetl_assets.records import RECORD_TYPES, Record, RecordError
 from imagetl_assets.storage import ImageStorage
@@ -11,9 +12,9 @@ from imagetl_assets.storage.resource import store_errors_as_failures
 
 
 class _Kept:
-    """The input that the mapped steps of a run have in common, read once by each process.
+    """The record that the mapped steps of a run have in common, read once by each process.
 
-    The step that gave it is over, so it stays as it is for the rest of the run.
+    The step that has written it is over, so the record stays as it is for the rest of the run.
     """
 
     def __init__(self) -> None:
@@ -21,7 +22,7 @@ class _Kept:
         self._records: dict[str, Record] = {}
 
     def get(self, key: tuple[str, ...], load: Callable[[], dict[str, Record]]) -> dict[str, Record]:
-        """Return what was kept by this key, or load it."""
+        """Return the records that are kept for this run and asset, or load them."""
         if self._key != key:
             self._records, self._key = load(), key
         return self._records
@@ -31,11 +32,10 @@ _kept = _Kept()
 
 
 class RecordIOManager(ConfigurableIOManager):
-    """Keeps the record of each asset in its partition's folder, beside the results.
+    """Keeps the record of each asset in its partition folder, beside the results.
 
-    Assets give and get records by partition key, as a run may be about several partitions.
-
-    The results themselves are written by the assets, straight to the storage.
+    Assets return and take a dict of records by partition key, as a run may be about several
+    partitions. The results themselves are written by the assets, straight to the storage.
     """
 
     storage: ImageStorage
@@ -51,11 +51,11 @@ class RecordIOManager(ConfigurableIOManager):
         """Return the records. Raises Failure if there is one that cannot be read."""
         upstream = context.upstream_output
         asset = (upstream or context).asset_key.to_python_identifier()
-        if context.step_context.step.get_mapping_key() is None:
+        step = step_of(context)
+        if step.step.get_mapping_key() is None:
             return self._load_all(asset, context)
         return _kept.get(
-            (self.storage.root, context.step_context.run_id, asset),
-            lambda: self._load_all(asset, context),
+            (self.storage.root, step.run_id, asset), lambda: self._load_all(asset, context)
         )
 
     def _load_all(self, asset: str, context: InputContext) -> dict[str, Record]:
@@ -67,7 +67,7 @@ class RecordIOManager(ConfigurableIOManager):
             record = self.storage.folder(partition).load(asset, RECORD_TYPES[asset])
         except RecordError as error:
             raise Failure(
-                f"the record of {asset} for {partition} is damaged ({error}): "
+                f"the record of {asset} for {partition} cannot be read ({error}): "
                 f"materialize {asset} again",
                 allow_retries=False,
             ) from None
@@ -83,4 +83,4 @@ class RecordIOManager(ConfigurableIOManager):
 def _partitions(context: InputContext) -> Sequence[str]:
     if context.has_partition_key:
         return [context.partition_key]
-    return partition_keys(context.step_context)
+    return partition_keys(step_of(context))

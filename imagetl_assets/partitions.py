@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from dagster import AssetExecutionContext, DagsterInstance, DagsterRun, DynamicPartitionsDefinition
-from dagster._core.definitions.partitions.context import (
-    PartitionLoadingContext,
+from dagster import (
+    AssetExecutionContext,
+    DagsterInstance,
+    DagsterRun,
+    DynamicPartitionsDefinition,
+    StepExecutionContext,
     partition_loading_context,
 )
-from dagster._core.execution.context.system import StepExecutionContext
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
+from imagetl_assets.dagster_private import PARTITION_TAG, PartitionLoadingContext
 from imagetl_assets.names import InvalidName, check_partition_key
 
 DEFAULT_FILE = "all-images.img"
 
 
 class UpstreamFilePartitions(DynamicPartitionsDefinition):
-    """Upstream files by name. Any file name may be run; a run makes its own known to Dagster."""
+    """Upstream files by name. Any file name can be run: a run adds its own to Dagster's list."""
 
     def validate_partition_key(self, partition_key: str, context: PartitionLoadingContext) -> None:
         """Raise InvalidName unless the key is a file name; it need not be known yet."""
@@ -31,10 +33,10 @@ upstream_files = UpstreamFilePartitions(name="upstream_files")
 
 def register_partition(instance: DagsterInstance, run: DagsterRun) -> None:
     """Add the run's partition key to Dagster's list, if it can be one and is not there."""
-    key = run.tags.get(PARTITION_NAME_TAG)
+    key = run.tags.get(PARTITION_TAG)
     if key is None or instance.has_dynamic_partition("upstream_files", key):
         return
-    with suppress(InvalidName):  # the first step fails with the reason
+    with suppress(InvalidName):  # the first step of the run will fail and say why
         instance.add_dynamic_partitions("upstream_files", [check_partition_key(key)])
 
 

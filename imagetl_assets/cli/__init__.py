@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from imagetl_assets.cli.run_options import add_run_options
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv`; return the exit code, 0 or 1."""
@@ -39,18 +41,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|URL|FOLDER/FILE",
         help="the bundle: a name in IMAGETL_UPSTREAM, a URL, or a file (default: a bundled sample)",
     )
-    parser.add_argument("--path", help="name of the stored raw file")
-    parser.add_argument("--filename", help="name of the clip")
-    parser.add_argument("--duration", type=float, metavar="MS", help="how long each frame is shown")
-    parser.add_argument("--loop", type=int, metavar="N", help="repetitions; 0 is for ever")
-    parser.add_argument(
-        "--on-existing",
-        choices=("revalidate", "skip", "redownload"),
-        help="what to do if the bundle has been downloaded before",
-    )
-    cluster = parser.add_mutually_exclusive_group()
-    cluster.add_argument("--workers", type=int, metavar="N", help="workers of the local cluster")
-    cluster.add_argument("--scheduler", metavar="ADDRESS", help="use this Dask cluster")
+    add_run_options(parser)
     parser.add_argument("--verbose", action="store_true", help="log everything, show tracebacks")
     parser.set_defaults(command=_run)
 
@@ -83,11 +74,9 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from imagetl_assets.cli.run import Options, run
+    from imagetl_assets.cli.run import run
 
-    names = ("path", "filename", "duration", "loop", "on_existing", "workers", "scheduler")
-    options = Options(**{name: getattr(args, name) for name in names}, verbose=args.verbose)
-    return run(args.source, options)
+    return run(args.source, vars(args), verbose=args.verbose)
 
 
 def _dev(args: argparse.Namespace) -> int:

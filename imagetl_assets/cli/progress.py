@@ -6,7 +6,8 @@ import sys
 from typing import Any
 
 from dagster import DagsterEvent, DagsterEventType
-from dagster_shared.error import SerializableErrorInfo
+
+from imagetl_assets.dagster_private import SerializableErrorInfo
 
 STORE_STEP = "store_frames["
 
@@ -85,4 +86,5 @@ class Progress:
         while error.cause is not None:
             error = error.cause
         message = error.message.strip()
-        return message.removeprefix("dagster._core.definitions.events.Failure: ")
+        # What steps raise on purpose is told without the name of its class.
+        return message.partition(": ")[2] if error.cls_name == "Failure" else message

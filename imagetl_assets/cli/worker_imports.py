@@ -1,15 +1,23 @@
-"""Importing this imports all that a Dask worker of a run uses. See `preloading`."""
+"""Importing this module imports all that a Dask worker of a run uses. See `preloading`."""
 
 import gc
-from importlib import import_module
 
-gc.disable()  # none of this is garbage
-for _name in (
-    "distributed.nanny",
-    "dagster._core.storage.sqlite_storage",
-    "imagetl_assets.definitions",
-    "imagetl_assets.dask_executor.worker.batch",
-):
-    import_module(_name)
+
+def _import_all() -> None:
+    from importlib import import_module
+
+    from imagetl_assets.dagster_private import SQLITE_STORAGE
+
+    for name in (
+        "distributed.nanny",
+        SQLITE_STORAGE,
+        "imagetl_assets.definitions",
+        "imagetl_assets.dask_executor.worker.batch",
+    ):
+        import_module(name)
+
+
+gc.disable()  # nothing of what is imported is garbage
+_import_all()
 gc.freeze()
 gc.enable()

@@ -1,0 +1,106 @@
+"""All that the project, apart from its executor, takes from private parts of Dagster.
+
+Each entry says what it is for, and which public way is missing. A new version of Dagster may change
+any of it: then this is the place to look. The executor has its own such place, in `dask_executor`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from dagster import (
+    DagsterEvent,
+    DagsterInstance,
+    DagsterRun,
+    InputContext,
+    StepExecutionContext,
+)
+
+# The type of an argument of `PartitionsDefinition.validate_partition_key`, which is overridden so
+# that a run can be about a file that Dagster does not know yet. Missing: a public setting that lets
+# dynamic partitions be about unknown keys.
+from dagster._core.definitions.partitions.context import PartitionLoadingContext
+
+# The type of the errors in events. Missing: its name in `dagster`, which exports the events.
+from dagster_shared.error import SerializableErrorInfo
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.reconstruct import ReconstructableJob
+
+__all__ = [
+    "PARTITION_TAG",
+    "SQLITE_STORAGE",
+    "PartitionLoadingContext",
+    "SerializableErrorInfo",
+    "instance_in",
+    "interrupts_wait",
+    "job_of_module",
+    "run_events",
+    "step_of",
+]
+
+PARTITION_TAG = "dagster/partition"
+"""The tag of a run that names its partition. It is in Dagster's documentation of run tags, but its
+constant, `PARTITION_NAME_TAG`, is private: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
+"""
+
+SQLITE_STORAGE = "dagster._core.storage.sqlite_storage"
+"""The module of the default instance's databases, which workers import before they are asked to.
+Missing: nothing; it is only quicker.
+"""
+
+
+def step_of(context: InputContext) -> StepExecutionContext:
+    """Return the step that loads an input, which knows its run and its mapping key.
+
+    Missing: both in `InputContext`.
+    """
+    return context.step_context
+
+
+def job_of_module(module: str, attribute: str, job: str) -> ReconstructableJob:
+    """Return a job in a form that other processes can load for themselves.
+
+    Missing: `dagster.reconstructable` for a job of `Definitions`; it takes functions only.
+    """
+    from dagster._core.definitions.reconstruct import ReconstructableRepository
+
+    repository = ReconstructableRepository.for_module(
+        module, attribute, working_directory=os.getcwd()
+    )
+    return repository.get_reconstructable_job(job)
+
+
+def run_events(
+    job: ReconstructableJob, run: DagsterRun, instance: DagsterInstance
+) -> Iterator[DagsterEvent]:
+    """Execute a run in this process and yield its events as they happen.
+
+    Missing: `dagster.execute_job` returns the events only when the run is over.
+    """
+    from dagster._core.execution.api import execute_run_iterator
+
+    return execute_run_iterator(job, run, instance)
+
+
+def interrupts_wait() -> AbstractContextManager[None]:
+    """Let Ctrl-C wait for the places in which Dagster looks for it, so that it ends runs properly.
+
+    Missing: a public name of it. `dagster.execute_job` does this for itself.
+    """
+    from dagster._utils.interrupts import capture_interrupts
+
+    return capture_interrupts()
+
+
+def instance_in(folder: str, config_folder: str) -> DagsterInstance:
+    """Return the instance that is kept in one folder and configured by `dagster.yaml` in another.
+
+    Missing: a second folder for `DagsterInstance.from_config`.
+    """
+    from dagster._core.instance.ref import InstanceRef
+
+    return DagsterInstance.from_ref(InstanceRef.from_dir(folder, config_dir=config_folder))
