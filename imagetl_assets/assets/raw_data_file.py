@@ -1,10 +1,6 @@
 """The first asset: the upstream file, stored as it is."""
 
-import hashlib
 import time
-from collections.abc import Iterator
-from enum import Enum
-from typing import BinaryIO
 
 from dagster import (
     AssetExecutionContext,
@@ -13,6 +9,7 @@ from dagster import (
     MetadataValue,
     Output,
     RetryPolicy,
+    RetryRequested,
     asset,
 )
 from pydantic import Field
@@ -24,33 +21,16 @@ from imagetl_assets.assets.common import (
     for_each_file,
     joint_version,
 )
-from imagetl_assets.images.bundle import looks_like_bundle
+from imagetl_assets.assets.download import Download, OnExisting
 from imagetl_assets.names import InvalidName, check_path
 from imagetl_assets.partitions import partition_keys, upstream_files
-from imagetl_assets.records import RawFile, RecordError
-from imagetl_assets.redact import redact_url
-from imagetl_assets.storage import FileState, ImageStorage
-from imagetl_assets.storage.partition_folder import PartitionFolder
-from imagetl_assets.upstream import (
-    Known,
-    PermanentError,
-    Timeouts,
-    TransientError,
-    UpstreamFile,
-    UpstreamFiles,
-    open_upstream,
-    source_id,
-)
+from imagetl_assets.records import RawFile
+from imagetl_assets.storage import ImageStorage
+from imagetl_assets.upstream import Limits, PermanentError, TransientError, UpstreamFiles
 
 DEFAULT_PATH = "image-data.img"
-
-
-class OnExisting(Enum):
-    """What to do if the file has been downloaded before."""
-
-    revalidate = "revalidate"
-    skip = "skip"
-    redownload = "redownload"
+DEFAULT = Limits()
+MAX_RETRIES = 2
 
 
 class RawDataFileConfig(Config):
@@ -71,9 +51,37 @@ class RawDataFileConfig(Config):
             "redownload: always fetch."
         ),
     )
-    connect_timeout: float = Field(default=10, gt=0, description="Seconds to wait to connect.")
-    read_timeout: float = Field(default=60, gt=0, description="Seconds to wait for more data.")
-    max_bytes: int | None = Field(default=None, gt=0, description="Refuse files larger than this.")
+    connect_timeout: float = Field(
+        default=DEFAULT.connect, gt=0, description="Seconds to wait to connect."
+    )
+    read_timeout: float = Field(
+        default=DEFAULT.read, gt=0, description="Seconds to wait for an answer, and for more data."
+    )
+    min_bytes_per_second: float = Field(
+        default=DEFAULT.least_speed,
+        ge=0,
+        description=(
+            "Give up a download that is slower, on average over read_timeout seconds of waiting; "
+            "0: never."
+        ),
+    )
+    max_bytes: int = Field(
+        default=DEFAULT.max_bytes, gt=0, description="Refuse files larger than this."
+    )
+    max_retry_after: float = Field(
+        default=900,
+        ge=0,
+        description="Seconds to wait, at most, if a busy server says when to ask again.",
+    )
+
+    def limits(self) -> Limits:
+        """Return how long a download may take, and how large it may be."""
+        return Limits(
+            connect=self.connect_timeout,
+            read=self.read_timeout,
+            least_speed=self.min_bytes_per_second,
+            max_bytes=self.max_bytes,
+        )
 
 
 @asset(
@@ -82,7 +90,7 @@ class RawDataFileConfig(Config):
     owners=OWNERS,
     kinds={"http", "file"},
     backfill_policy=BACKFILL_POLICY,
-    retry_policy=RetryPolicy(max_retries=2, delay=10),
+    retry_policy=RetryPolicy(max_retries=MAX_RETRIES, delay=10),
     description=(
         "The upstream file, streamed into the storage. A download that is not needed is skipped: "
         "see `on_existing`."
@@ -103,127 +111,60 @@ def raw_data_file(
     if config.url and len(keys) > 1:
         raise Failure("a run about several files cannot take a url for them", allow_retries=False)
 
+    waits: list[float] = []
+
     def download(key: str) -> RawFile:
         started = time.monotonic()
         folder = storage.folder(key)
-        url = config.url or upstream.url(key)
+        order = Download(
+            url=config.url or upstream.url(key),
+            path=config.path,
+            on_existing=config.on_existing,
+            limits=config.limits(),
+            refuse_private=upstream.refuse_private,
+        )
         try:
-            raw, skipped = _obtain(folder, config, url, refuse_private=upstream.refuse_private)
+            obtained = order.obtain(folder)
         except PermanentError as error:
             raise Failure(str(error), allow_retries=False) from None
         except TransientError as error:
-            raise Failure(str(error)) from None
-        if skipped:
+            raise _to_be_tried_again(error, config.max_retry_after, waits) from None
+        raw = obtained.raw
+        if obtained.skipped:
             context.log.info(f"Download skipped: {raw.path} of {raw.size:,} bytes is there already")
-        context.add_asset_metadata(
-            {
-                "bytes": raw.size,
-                "sha256": raw.sha256,
-                "source": raw.source,
-                "stored at": MetadataValue.url(folder.uri(raw.path)),
-                "skipped": skipped,
-                "seconds": round(time.monotonic() - started, 3),
-            },
-            partition_key=key,
-        )
+        metadata = {
+            "bytes": raw.size,
+            "sha256": raw.sha256,
+            "source": raw.source,
+            "stored at": MetadataValue.url(folder.uri(raw.path)),
+            "skipped": obtained.skipped,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        if obtained.caution:
+            context.log.warning(f"{raw.source}: {obtained.caution}")
+            metadata["caution"] = obtained.caution
+        context.add_asset_metadata(metadata, partition_key=key)
         return raw
 
-    files = for_each_file(keys, download)
+    try:
+        files = for_each_file(keys, download)
+    except Failure as failure:
+        if waits and failure.allow_retries and context.retry_number < MAX_RETRIES:
+            # Dagster waits, and no worker is held meanwhile.
+            raise RetryRequested(MAX_RETRIES, seconds_to_wait=max(waits)) from failure
+        raise
     return Output(files, data_version=joint_version([raw.sha256 for raw in files.values()]))
 
 
-def _stored(folder: PartitionFolder, path: str) -> RawFile | None:
-    """Return the record of the file at `path` if it still is the file that the record describes."""
-    try:
-        record = folder.load("raw_data_file", RawFile)
-    except RecordError:
-        return None
-    if record is None or record.path != path:
-        return None
-    state = folder.store.state(folder.path(path))
-    return record if state and state.version == record.version else None
-
-
-def _obtain(
-    folder: PartitionFolder, config: RawDataFileConfig, url: str, *, refuse_private: bool
-) -> tuple[RawFile, bool]:
-    """Return the record of the stored file, and whether the config spared the download."""
-    stored = _stored(folder, config.path)
-    if config.on_existing is OnExisting.skip:
-        found = stored or _adopt(folder, config.path)
-        if found:
-            return found, True
-    known = Known()
-    same_source = stored and stored.source_id == source_id(url)
-    if stored and same_source and config.on_existing is OnExisting.revalidate:
-        known = Known(stored.etag, stored.last_modified)
-    timeouts = Timeouts(config.connect_timeout, config.read_timeout)
-    with open_upstream(url, known, timeouts, refuse_private=refuse_private) as file:
-        if file is None:
-            assert stored is not None  # only a known file can be unchanged
-            return stored, True
-        with folder.store.create(folder.path(config.path)) as out:
-            size, sha256 = _copy(file, out, config.max_bytes, redact_url(url))
-    raw = RawFile(
-        path=config.path,
-        size=size,
-        sha256=sha256,
-        version=_state(folder, config.path).version,
-        source=redact_url(url),
-        source_id=source_id(url),
-        etag=file.etag,
-        last_modified=file.last_modified,
-    )
-    return raw, False
-
-
-def _copy(file: UpstreamFile, out: BinaryIO, max_bytes: int | None, shown: str) -> tuple[int, str]:
-    """Stream `file` to `out`; return its size and sha256.
-
-    Raises:
-        UpstreamError: it cannot be read to its end, is too large, or no bundle of images.
-    """
-    _check_size(file.size or 0, max_bytes, shown)
-    digest = hashlib.sha256()
-    size = 0
-    for block in file.blocks:
-        if not size and (problem := looks_like_bundle(block)):
-            raise PermanentError(f"{shown} is not a bundle of images: {problem}")
-        size += len(block)
-        _check_size(size, max_bytes, shown)
-        digest.update(block)
-        out.write(block)
-    if not size:
-        raise PermanentError(f"{shown} is not a bundle of images: it is empty")
-    return size, digest.hexdigest()
-
-
-def _check_size(size: int, max_bytes: int | None, shown: str) -> None:
-    if max_bytes is not None and size > max_bytes:
-        raise PermanentError(f"{shown} is larger than the limit of {max_bytes:,} bytes")
-
-
-def _adopt(folder: PartitionFolder, path: str) -> RawFile | None:
-    """Return a record of a file that is there without one, as when a user has put it there."""
-    key = folder.path(path)
-    state = folder.store.state(key)
-    if state is None:
-        return None
-    digest = hashlib.sha256()
-    with folder.store.open(key, state) as file:
-        for block in _blocks(file):
-            digest.update(block)
-    uri = folder.uri(path)
-    return RawFile(path, state.size, digest.hexdigest(), state.version, uri, source_id(uri))
-
-
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
-    while block := file.read(1024 * 1024):
-        yield block
-
-
-def _state(folder: PartitionFolder, path: str) -> FileState:
-    state = folder.store.state(folder.path(path))
-    if state is None:
-        raise Failure(f"{folder.uri(path)} vanished while it was being stored")
-    return state
+def _to_be_tried_again(error: TransientError, limit: float, waits: list[float]) -> Failure:
+    """Return the failure that an error is, and add to `waits` how long the server wants to rest."""
+    wait = error.retry_after
+    if wait is None:
+        return Failure(str(error))
+    if wait > limit:
+        return Failure(
+            f"{error}; it asks to wait {wait:,.0f} s, but `max_retry_after` is {limit:,.0f} s",
+            allow_retries=False,
+        )
+    waits.append(max(wait, 1))
+    return Failure(str(error))

@@ -129,6 +129,10 @@ class Store(ABC):
     def list_folders(self, parent: str) -> list[str]:
         """Return the names of the folders in `parent`."""
 
+    def room(self) -> int | None:
+        """Return how many more bytes there is room for, or None if that is not limited."""
+        return None
+
     def read(self, key: str) -> bytes:
         """Return the content of a small file."""
         return next(iter(self.read_many([key])))

@@ -15,6 +15,21 @@ from imagetl_assets.names import RESERVED_FOLDER
 from imagetl_assets.storage.base import FileChanged, FileState, Store, StoreError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+# It would be the same at the next attempt: no right, a file where a folder has to be, a bad name.
+_CANNOT_BE_WRITTEN = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EINVAL,
+)
+_REASONS = dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file is where a folder has to be")
+# What is left of a disk for others: this much, or a twentieth of a small one.
+_RESERVE = 1024**3
 
 
 class LocalStore(Store):
@@ -49,7 +64,7 @@ class LocalStore(Store):
     def state(self, key: str) -> FileState | None:
         try:
             return _state((self._path / key).stat())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def open(self, key: str, state: FileState | None = None) -> BinaryIO:
@@ -75,7 +90,17 @@ class LocalStore(Store):
                 raise StoreError(
                     f"{path.parent}: disk full; make room and run it again", may_pass=False
                 ) from None
+            if isinstance(error, OSError) and error.errno in _CANNOT_BE_WRITTEN:
+                reason = _REASONS.get(error.errno) or (error.strerror or "").lower()
+                raise StoreError(f"{path} cannot be written: {reason}", may_pass=False) from None
             raise
+
+    def room(self) -> int | None:
+        place = self._path
+        while not place.exists():
+            place = place.parent
+        usage = shutil.disk_usage(place)
+        return usage.free - min(_RESERVE, usage.total // 20)
 
     def read_spans(
         self, key: str, spans: Sequence[tuple[int, int]], version: str

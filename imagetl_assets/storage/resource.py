@@ -30,6 +30,9 @@ def store_errors_as_failures() -> Iterator[None]:
         yield
     except StoreError as error:
         raise Failure(str(error), allow_retries=error.may_pass) from None
+    except (PermissionError, NotADirectoryError) as error:
+        reason = (error.strerror or "no right").lower()
+        raise Failure(f"{error.filename}: {reason}", allow_retries=False) from None
 
 
 class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]

@@ -5,16 +5,15 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
-from imagetl_assets.upstream.base import Known, Timeouts, UpstreamFile, source_id
+from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, source_id
 from imagetl_assets.upstream.errors import PermanentError, TransientError, UpstreamError
 from imagetl_assets.upstream.files import open_file
-from imagetl_assets.upstream.http import open_http
 from imagetl_assets.upstream.resource import UpstreamFiles
 
 __all__ = [
     "Known",
+    "Limits",
     "PermanentError",
-    "Timeouts",
     "TransientError",
     "UpstreamError",
     "UpstreamFile",
@@ -28,7 +27,7 @@ _WITHOUT_HOST = {"", "file", "s3", "gs", "gcs", "az", "abfs"}
 
 
 def open_upstream(
-    url: str, known: Known, timeouts: Timeouts, *, refuse_private: bool = False
+    url: str, known: Known, limits: Limits, *, refuse_private: bool = False
 ) -> AbstractContextManager[UpstreamFile | None]:
     """Open an upstream file, or give None if it is still the known one.
 
@@ -43,7 +42,9 @@ def open_upstream(
     except ValueError:
         raise PermanentError("the upstream URL cannot be read as one") from None
     if scheme in ("http", "https"):
-        return open_http(url, known, timeouts, refuse_private=refuse_private)
+        from imagetl_assets.upstream.http import open_http
+
+        return open_http(url, known, limits, refuse_private=refuse_private)
     if refuse_private and ("::" in url or scheme not in _WITHOUT_HOST):
         raise PermanentError(f"{scheme} URLs are refused, as private addresses are")
-    return open_file(url, known)
+    return open_file(url, known, limits)

@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imagetl_assets.upstream.errors import TransientError
+from imagetl_assets.upstream.errors import PermanentError, TransientError
 
 BLOCK_BYTES = 256 * 1024
+
+GIB = 1024**3
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,14 @@ class UpstreamFile:
         size: the announced size in bytes, or None.
         etag: whatever changes when the content does, or None.
         last_modified: the HTTP date, or None.
+        caution: what cannot be made sure of, in one sentence, or None.
     """
 
     blocks: Iterator[bytes]
     size: int | None
     etag: str | None
     last_modified: str | None
+    caution: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,21 +41,61 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Timeouts:
-    """Seconds to wait for a connection, and for each next piece of an answer."""
+class Limits:
+    """How long a download may take, and how large it may be.
+
+    Attributes:
+        connect: seconds to wait for a connection.
+        read: seconds to wait for the head of an answer, and for each next piece of its body.
+        least_speed: bytes of the body that have to come in each second of waiting, on average over
+            `read` seconds; 0 for no such limit.
+        max_bytes: the size that a file may have, as it is sent and as it is stored.
+    """
 
     connect: float = 10
     read: float = 60
+    least_speed: float = 1000
+    max_bytes: int = 100 * GIB
 
 
-def all_of(blocks: Iterator[bytes], size: int | None, shown: str) -> Iterator[bytes]:
-    """Pass on the blocks of a file. Raises TransientError if they do not add up to `size`."""
+def all_of(
+    blocks: Iterator[bytes], size: int | None, limits: Limits, shown: str
+) -> Iterator[bytes]:
+    """Pass on the blocks of a file.
+
+    Raises:
+        TransientError: they do not add up to `size`.
+        PermanentError: they are more than the limit allows.
+    """
+    check_size(size or 0, limits, shown)
     received = 0
     for block in blocks:
         received += len(block)
+        check_size(received, limits, shown)
         yield block
     if size not in (None, received):
         raise TransientError(f"{shown} ended after {received:,} of {size:,} bytes")
+
+
+def grouped(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Put blocks of any size together to such of `BLOCK_BYTES` or more; the last may be smaller."""
+    group = bytearray()
+    for block in blocks:
+        group += block
+        if len(group) >= BLOCK_BYTES:
+            yield bytes(group)
+            group.clear()
+    if group:
+        yield bytes(group)
+
+
+def check_size(size: int, limits: Limits, shown: str) -> None:
+    """Raise PermanentError if a file of `size` bytes is larger than the limit allows."""
+    if size > limits.max_bytes:
+        raise PermanentError(
+            f"{shown} is larger than the limit of {limits.max_bytes:,} bytes; "
+            "`max_bytes` in the config of raw_data_file raises it"
+        )
 
 
 def source_id(url: str) -> str:

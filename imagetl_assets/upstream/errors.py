@@ -8,7 +8,15 @@ class UpstreamError(Exception):
 
 
 class TransientError(UpstreamError):
-    """It may work in a moment: no connection, no answer, an overloaded server, a body cut short."""
+    """It may work in a moment: no connection, no answer, an overloaded server, a body cut short.
+
+    Attributes:
+        retry_after: the seconds that the server asks to wait before the next attempt, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class PermanentError(UpstreamError):

@@ -11,14 +11,14 @@ from imagetl_assets.redact import redact_url
 from imagetl_assets.storage import FileChanged, FileState, StoreError, open_store
 from imagetl_assets.storage.filesystem import S3_SCHEMES, open_filesystem
 from imagetl_assets.storage.remote import file_state
-from imagetl_assets.upstream.base import BLOCK_BYTES, Known, UpstreamFile, all_of
+from imagetl_assets.upstream.base import BLOCK_BYTES, Known, Limits, UpstreamFile, all_of
 from imagetl_assets.upstream.errors import PermanentError, TransientError, UpstreamError
 
 _READ_AHEAD = 8 * 1024 * 1024
 
 
 @contextmanager
-def open_file(url: str, known: Known) -> Iterator[UpstreamFile | None]:
+def open_file(url: str, known: Known, limits: Limits) -> Iterator[UpstreamFile | None]:
     """Open the file at a path or fsspec URL, or yield None if it is still the known one.
 
     Raises:
@@ -31,7 +31,7 @@ def open_file(url: str, known: Known) -> Iterator[UpstreamFile | None]:
         return
     file, state = opened
     with file:
-        blocks = all_of(_blocks(file, shown), state.size, shown)
+        blocks = all_of(_blocks(file, shown), state.size, limits, shown)
         yield UpstreamFile(blocks, state.size, state.version, None)
 
 

@@ -2,149 +2,209 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from email.message import Message
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from http.cookiejar import CookieJar
+from urllib.request import Request
 
-import requests
-from requests import exceptions
+import httpcore
 
 from imagetl_assets.redact import redact_url
-from imagetl_assets.upstream.base import BLOCK_BYTES, Known, Timeouts, UpstreamFile, all_of
+from imagetl_assets.upstream.answer import (
+    GONE,
+    Head,
+    announced_length,
+    check_whole,
+    encodings,
+    fingerprint,
+    has_an_end,
+    may_share_credentials,
+    redirect_target,
+    validators,
+)
+from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, all_of, grouped
+from imagetl_assets.upstream.connection import Watch, answered
+from imagetl_assets.upstream.encodings import CutOff, EncodingError, check_encodings, decoded
+from imagetl_assets.upstream.environment import credentials
 from imagetl_assets.upstream.errors import PermanentError, TransientError
-from imagetl_assets.upstream.private import find_refusal, refuse_private_addresses
+from imagetl_assets.upstream.failures import FAILURES, before_the_body, within_the_body
 
-_RETRY_STATUS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-_TRANSIENT = (exceptions.ConnectionError, exceptions.Timeout, exceptions.ChunkedEncodingError)
+_MOST_REDIRECTS = 10
 
-
-class _Session(requests.Session):
-    """Follows redirects within http and https, but not from https back to http."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        target: str | None = super().get_redirect_target(resp)
-        if target is not None:
-            old = urlsplit(resp.url).scheme
-            new = urlsplit(urljoin(resp.url, target)).scheme
-            if new != old and (old, new) != ("http", "https"):
-                raise PermanentError(f"{redact_url(resp.url)} redirects from {old} to {new}")
-        return target
+# Of servers that refuse HEAD as such, or to whom it is not allowed.
+_NOT_BY_HEAD = frozenset({400, 403, 405, 406, 501})
 
 
 @contextmanager
 def open_http(
-    url: str, known: Known, timeouts: Timeouts, *, refuse_private: bool = False
+    url: str, known: Known, limits: Limits, *, refuse_private: bool = False
 ) -> Iterator[UpstreamFile | None]:
     """Open the file at `url`, or yield None if it is still the known one (status 304).
 
     Raises:
-        UpstreamError: see there. The requests library's own errors are not chained to it, as they
-            quote the URL with all that is in it.
+        UpstreamError: see there. The errors of libraries are not chained to it, as they may quote
+            the URL with all that is in it.
     """
-    headers = {}
+    shown = redact_url(url)
+    conditions = []
     if known.etag:
-        headers["If-None-Match"] = known.etag
+        conditions.append(("If-None-Match", known.etag))
     if known.last_modified:
-        headers["If-Modified-Since"] = known.last_modified
-    with _sent("GET", url, headers, timeouts, refuse_private) as response:
-        if response.status_code == HTTPStatus.NOT_MODIFIED:
+        conditions.append(("If-Modified-Since", known.last_modified))
+    watch = Watch(limits, refuse_private=refuse_private)
+    with _sent("GET", url, conditions, watch) as (head, answer):
+        if head.status == HTTPStatus.NOT_MODIFIED and conditions:
             yield None
             return
-        shown = redact_url(url)
-        _check_status(response, shown)
-        size = None if "Content-Encoding" in response.headers else _length(response)
-        yield UpstreamFile(
-            blocks=all_of(_blocks(response, shown), size, shown),
-            size=size,
-            etag=response.headers.get("ETag"),
-            last_modified=response.headers.get("Last-Modified"),
-        )
+        check_whole(head, shown)
+        yield _file(head, answer, watch, shown)
 
 
-def head_http(url: str, timeouts: Timeouts, *, refuse_private: bool = False) -> str | None:
-    """Return what tells versions of the file at `url` apart, or None if there is no such file.
+def head_http(url: str, limits: Limits, *, refuse_private: bool = False) -> tuple[str, bool] | None:
+    """Return what changes with the file at `url`, and whether it is more than its size.
+
+    None means that there is no such file.
 
     Raises:
         UpstreamError: see there.
     """
-    with _sent("HEAD", url, {}, timeouts, refuse_private) as response:
-        if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
-            return None
-        _check_status(response, redact_url(url))
-        names = ("ETag", "Last-Modified", "Content-Length")
-        return "|".join(response.headers.get(name, "") for name in names)
+    head = _asked("HEAD", url, limits, refuse_private)
+    if head.status in _NOT_BY_HEAD:
+        head = _asked("GET", url, limits, refuse_private)
+    if head.status in GONE:
+        return None
+    check_whole(head, redact_url(url))
+    return fingerprint(head)
+
+
+def _asked(method: str, url: str, limits: Limits, refuse_private: bool) -> Head:
+    """Return the head of the answer to a request; a body is left unread."""
+    with _sent(method, url, [], Watch(limits, refuse_private=refuse_private)) as (head, _):
+        return head
+
+
+def _file(head: Head, answer: httpcore.Response, watch: Watch, shown: str) -> UpstreamFile:
+    """Return the file that an answer brings, whose body is not read yet."""
+    size = announced_length(head, shown)
+    try:
+        names = check_encodings(encodings(head))
+    except EncodingError as error:
+        raise PermanentError(f"{shown} cannot be read: {error}") from None
+    sent = all_of(_received(answer, size, watch, shown), size, watch.limits, shown)
+    whole = all_of(_decoded(sent, names, shown), None, watch.limits, shown) if names else sent
+    blocks = grouped(whole)
+    if not (has_an_end(head) or names):
+        # An answer that says "unchanged" later would make what was cut off the file for good.
+        return UpstreamFile(
+            blocks,
+            None,
+            None,
+            None,
+            "The server does not say how long the file is: a part cannot be told from the whole.",
+        )
+    checked = validators(head)
+    return UpstreamFile(blocks, None if names else size, checked.etag, checked.last_modified)
+
+
+def _received(
+    answer: httpcore.Response, size: int | None, watch: Watch, shown: str
+) -> Iterator[bytes]:
+    """Yield the body as it is sent."""
+    received = 0
+    try:
+        for block in answer.iter_stream():
+            received += len(block)
+            watch.pace.received(len(block))
+            yield block
+    except FAILURES as error:
+        raise within_the_body(error, received, size, shown) from None
+
+
+def _decoded(sent: Iterator[bytes], names: list[str], shown: str) -> Iterator[bytes]:
+    """Yield what the body stands for."""
+    try:
+        yield from decoded(sent, names)
+    except CutOff as error:
+        raise TransientError(f"{shown} was cut short: {error}") from None
+    except EncodingError as error:
+        raise PermanentError(f"{shown} cannot be decoded: {error}") from None
 
 
 @contextmanager
 def _sent(
-    method: str, url: str, headers: dict[str, str], timeouts: Timeouts, refuse_private: bool
-) -> Iterator[requests.Response]:
-    """Send a request; yield the response, whose body is not read yet."""
+    method: str, url: str, conditions: list[tuple[str, str]], watch: Watch
+) -> Iterator[tuple[Head, httpcore.Response]]:
+    """Send a request, and follow redirects without reading them; yield the last answer."""
     shown = redact_url(url)
-    # As it is: a body that was compressed on the way has another length and, in time, other bytes.
-    headers = {**headers, "Accept-Encoding": "identity"}
-    with _Session() as session:
-        if refuse_private:
-            refuse_private_addresses(session)
+    first = url = _normalized(url, shown)
+    jar = CookieJar()
+    for _ in range(_MOST_REDIRECTS + 1):
+        headers = [*_headers(url, first, jar), *conditions]
+        with _opened(method, url, headers, watch) as answer:
+            head = _head_of(answer)
+            target = redirect_target(head, url)
+            if target is None:
+                yield head, answer
+                return
+            jar.extract_cookies(_Cookies(head), Request(url))  # type: ignore[arg-type]
+        url = _normalized(target, shown)
+    raise PermanentError(f"{shown} redirects without end")
+
+
+@contextmanager
+def _opened(
+    method: str, url: str, headers: list[tuple[str, str]], watch: Watch
+) -> Iterator[httpcore.Response]:
+    """Send one request; yield the answer. What goes wrong before it becomes an UpstreamError."""
+    with ExitStack() as stack:
         try:
-            response = session.request(
-                method,
-                url,
-                headers=headers,
-                stream=True,
-                timeout=(timeouts.connect, timeouts.read),
-            )
-        except _TRANSIENT as error:
-            if refusal := find_refusal(error):
-                raise PermanentError(f"{shown} is at {refusal}") from None
-            raise TransientError(f"cannot reach {shown}: {_reason(error)}") from None
-        except exceptions.TooManyRedirects:
-            raise PermanentError(f"{shown} redirects without end") from None
-        except (exceptions.RequestException, ValueError):
-            raise PermanentError(f"{shown} is not a usable http(s) URL") from None
-        with response:
-            yield response
+            answer = stack.enter_context(answered(method, url, headers, watch))
+        except FAILURES as error:
+            raise before_the_body(error, redact_url(url)) from None
+        yield answer
 
 
-def _check_status(response: requests.Response, shown: str) -> None:
-    status = response.status_code
-    if 200 <= status < 300:
-        return
-    problem = f"{shown} answers with status {status} {response.reason or ''}".rstrip()
-    if status in _RETRY_STATUS or status >= 500:
-        raise TransientError(problem)
-    raise PermanentError(problem)
+def _head_of(answer: httpcore.Response) -> Head:
+    headers = ((k.decode("latin-1").lower(), v.decode("latin-1")) for k, v in answer.headers)
+    return Head(answer.status, tuple(headers))
 
 
-def _length(response: requests.Response) -> int | None:
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
+def _headers(url: str, first: str, jar: CookieJar) -> list[tuple[str, str]]:
+    """Return the headers of a request for `url`, to which one for the URL `first` has led."""
+    # As it is: a body that was compressed on the way has another length and, in time, other bytes.
+    headers = [("User-Agent", "imagetl"), ("Accept", "*/*"), ("Accept-Encoding", "identity")]
+    if found := credentials(first if may_share_credentials(first, url) else url):
+        headers.append(("Authorization", f"Basic {b64encode(':'.join(found).encode()).decode()}"))
+    request = Request(url)
+    jar.add_cookie_header(request)
+    if cookie := request.get_header("Cookie"):
+        headers.append(("Cookie", cookie))
+    return headers
 
 
-def _blocks(response: requests.Response, shown: str) -> Iterator[bytes]:
-    # `all_of` checks the length, and can say how much there was.
-    response.raw.enforce_content_length = False
+class _Cookies:
+    """An answer as a cookie jar wants it."""
+
+    def __init__(self, head: Head) -> None:
+        self._message = Message()
+        for name, value in head.headers:
+            if name == "set-cookie":
+                self._message.add_header(name, value)
+
+    def info(self) -> Message:
+        return self._message
+
+
+def _normalized(url: str, shown: str) -> str:
+    """Return a URL with all in it escaped that has to be."""
+    import requests
+
+    request = requests.PreparedRequest()
     try:
-        yield from response.iter_content(BLOCK_BYTES)
-    except _TRANSIENT as error:
-        raise TransientError(f"{shown} was cut short: {_reason(error)}") from None
-    except exceptions.RequestException:
-        raise PermanentError(f"{shown} sends a body that cannot be decoded") from None
-
-
-def _reason(error: BaseException) -> str:
-    """Say what went wrong in the operating system's words, which hold no URL."""
-    if isinstance(error, exceptions.ConnectTimeout):
-        return "no connection in time"
-    if isinstance(error, exceptions.Timeout):
-        return "no answer in time"
-    cause: Any = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
-        if "timed out" in str(cause) and isinstance(cause, TimeoutError):
-            return "no answer in time"
-        cause = cause.__cause__ or cause.__context__
-    return "the connection was lost"
+        request.prepare_url(url, None)
+    except (requests.RequestException, ValueError):
+        raise PermanentError(f"{shown} is not a usable http(s) URL") from None
+    return request.url or ""

@@ -11,16 +11,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
 
-from imagetl_assets.upstream.base import Timeouts
+from imagetl_assets.upstream.base import Limits
 from imagetl_assets.upstream.errors import PermanentError, UpstreamError
 from imagetl_assets.upstream.files import list_folder
-from imagetl_assets.upstream.http import head_http
 from imagetl_assets.upstream.urls import file_url
 
 # A tick of a sensor ends after 60 s whatever it is doing.
 _HEAD_SECONDS = 30
 _HEAD_THREADS = 16
-_HEAD_TIMEOUTS = Timeouts(connect=5, read=10)
+_HEAD_LIMITS = Limits(connect=5, read=10)
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,17 @@ def list_upstream(
 
 def _heads(base: str, names: list[str], *, refuse_private: bool) -> Listing:
     """Ask for each file by HEAD, some at a time, in a new order each time: time may run out."""
+    from imagetl_assets.upstream.http import head_http
+
     deadline = time.monotonic() + _HEAD_SECONDS
 
     def ask(name: str) -> Any:
         if time.monotonic() > deadline:
             return PermanentError("there was no time to ask for it")
         try:
-            return head_http(file_url(base, name), _HEAD_TIMEOUTS, refuse_private=refuse_private)
+            url = file_url(base, name)
+            answer = head_http(url, _HEAD_LIMITS, refuse_private=refuse_private)
+            return answer and answer[0]
         except UpstreamError as error:
             return error
 

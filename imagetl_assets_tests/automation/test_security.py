@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imagetl_assets.upstream import Known, PermanentError, Timeouts, open_upstream
+from imagetl_assets.upstream import Known, Limits, PermanentError, open_upstream
 from imagetl_assets.upstream.private import is_public
 from testbed import bundles
 from testbed.http_server import HttpServer, status
@@ -17,7 +17,7 @@ SECRET = "s3cret"
 
 
 def fetch(url: str, *, refuse_private: bool = True) -> None:
-    with open_upstream(url, Known(), Timeouts(2, 2), refuse_private=refuse_private) as file:
+    with open_upstream(url, Known(), Limits(2, 2), refuse_private=refuse_private) as file:
         assert file is not None
 
 

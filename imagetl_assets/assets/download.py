@@ -1,0 +1,169 @@
+"""From an upstream file to the stored raw file and its record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import BinaryIO
+
+from imagetl_assets.images.bundle import looks_like_bundle
+from imagetl_assets.records import RawFile, RecordError
+from imagetl_assets.redact import redact_url
+from imagetl_assets.storage import FileState, Store, StoreError
+from imagetl_assets.storage.partition_folder import PartitionFolder
+from imagetl_assets.upstream import (
+    Known,
+    Limits,
+    PermanentError,
+    UpstreamFile,
+    open_upstream,
+    source_id,
+)
+
+# How much is stored before somebody looks whether there still is room for more.
+_ROOM_BYTES = 64 * 1024 * 1024
+
+
+class OnExisting(Enum):
+    """What to do if the file has been downloaded before."""
+
+    revalidate = "revalidate"
+    skip = "skip"
+    redownload = "redownload"
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """What has become of a download.
+
+    Attributes:
+        raw: the record of the stored file.
+        skipped: whether it was there already.
+        caution: what cannot be made sure of, in one sentence, or None.
+    """
+
+    raw: RawFile
+    skipped: bool = False
+    caution: str | None = None
+
+
+@dataclass(frozen=True)
+class Download:
+    """What to download, under which name to keep it in a partition's folder, and how."""
+
+    url: str
+    path: str
+    on_existing: OnExisting
+    limits: Limits
+    refuse_private: bool
+
+    def obtain(self, folder: PartitionFolder) -> Obtained:
+        """Store the file, unless the one that is there will do.
+
+        Raises:
+            UpstreamError: it cannot be had.
+            StoreError: it cannot be stored.
+        """
+        stored = self._stored(folder)
+        if self.on_existing is OnExisting.skip and (found := stored or self._adopted(folder)):
+            return Obtained(found, skipped=True)
+        known = Known()
+        if stored and self._may_be_current(stored):
+            known = Known(stored.etag, stored.last_modified)
+        with open_upstream(
+            self.url, known, self.limits, refuse_private=self.refuse_private
+        ) as file:
+            if file is None:
+                assert stored is not None  # only a known file can be unchanged
+                return Obtained(stored, skipped=True)
+            with folder.store.create(folder.path(self.path)) as out:
+                size, sha256 = _copy(file, out, folder.store, redact_url(self.url))
+        raw = RawFile(
+            path=self.path,
+            size=size,
+            sha256=sha256,
+            version=_state(folder, self.path).version,
+            source=redact_url(self.url),
+            source_id=source_id(self.url),
+            etag=file.etag,
+            last_modified=file.last_modified,
+        )
+        return Obtained(raw, caution=file.caution)
+
+    def _may_be_current(self, stored: RawFile) -> bool:
+        same_source = stored.source_id == source_id(self.url)
+        return same_source and self.on_existing is OnExisting.revalidate
+
+    def _stored(self, folder: PartitionFolder) -> RawFile | None:
+        """Return the record of the file if it still is the file that the record describes."""
+        try:
+            record = folder.load("raw_data_file", RawFile)
+        except RecordError:
+            return None
+        if record is None or record.path != self.path:
+            return None
+        state = folder.store.state(folder.path(self.path))
+        return record if state and state.version == record.version else None
+
+    def _adopted(self, folder: PartitionFolder) -> RawFile | None:
+        """Return a record of a file that is there without one, as when a user has put it there."""
+        key = folder.path(self.path)
+        state = folder.store.state(key)
+        if state is None:
+            return None
+        digest = hashlib.sha256()
+        with folder.store.open(key, state) as file:
+            for block in _blocks(file):
+                digest.update(block)
+        uri = folder.uri(self.path)
+        return RawFile(
+            self.path, state.size, digest.hexdigest(), state.version, uri, source_id(uri)
+        )
+
+
+def _copy(file: UpstreamFile, out: BinaryIO, store: Store, shown: str) -> tuple[int, str]:
+    """Stream `file` to `out`; return its size and sha256.
+
+    Raises:
+        UpstreamError: it cannot be read to its end, is too large, or no bundle of images.
+        StoreError: it would fill the disk.
+    """
+    digest = hashlib.sha256()
+    size = 0
+    room_until = _check_room(store, file.size or 0, size)
+    for block in file.blocks:
+        if not size and (problem := looks_like_bundle(block)):
+            raise PermanentError(f"{shown} is not a bundle of images: {problem}")
+        size += len(block)
+        if size > room_until:
+            room_until = _check_room(store, 0, size)
+        digest.update(block)
+        out.write(block)
+    if not size:
+        raise PermanentError(f"{shown} is not a bundle of images: it is empty")
+    return size, digest.hexdigest()
+
+
+def _check_room(store: Store, needed: int, size: int) -> int:
+    """Return up to which size to write before the next check. Raises StoreError without room."""
+    room = store.room()
+    if room is not None and room < max(needed, 1):
+        raise StoreError(
+            f"{store.root}: the disk has no room for it; make room and run it again",
+            may_pass=False,
+        )
+    return size + _ROOM_BYTES
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    while block := file.read(1024 * 1024):
+        yield block
+
+
+def _state(folder: PartitionFolder, path: str) -> FileState:
+    state = folder.store.state(folder.path(path))
+    if state is None:
+        raise StoreError(f"{folder.uri(path)} vanished while it was being stored")
+    return state

@@ -1,0 +1,193 @@
+"""Content encodings of HTTP bodies, undone piece by piece: functions over bytes without any I/O.
+
+Strategy: each encoding is a stream that is fed with blocks and gives pieces of about `PIECE_BYTES`
+at most, so that a small body that stands for a huge one is never held. A stream knows where it
+ends. A body that ends before its stream does was cut off; one that goes on after it is damaged.
+
+The names are those of https://www.iana.org/assignments/http-parameters (HTTP Content Coding
+Registry), and `aws-chunked`, by which object stores remember how a file was once uploaded: what
+they send has no such encoding any more.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+PIECE_BYTES = 256 * 1024
+
+# Their streams hold up to 16 and 8 MiB of what they gave before; RFC 9659 allows no more for zstd.
+_LARGE = {"br", "zstd"}
+_ZSTD_WINDOW_LOG = 23
+_MOST = 2
+
+_ALIASES = {"x-gzip": "gzip", "identity": "", "aws-chunked": ""}
+
+
+class EncodingError(Exception):
+    """The body cannot be decoded; the message says why."""
+
+
+class CutOff(EncodingError):
+    """The body ended before its encoding did."""
+
+
+class _Stream(Protocol):
+    """One encoded stream: a whole body, or a part of it where several may follow each other."""
+
+    ended: bool
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what the bytes stand for, or about the first `PIECE_BYTES` of it."""
+
+    def rest(self) -> bytes:
+        """Return what of the bytes was not used yet, because of the limit or as the end came."""
+
+    def has_more(self) -> bool:
+        """Return whether to feed the rest, even if there is none, gives more."""
+
+
+def check_encodings(names: Sequence[str]) -> list[str]:
+    """Return the encodings that have to be undone, by their usual names.
+
+    Raises:
+        EncodingError: one is not known, or there are too many.
+    """
+    wanted = [name for name in (_ALIASES.get(name, name) for name in names) if name]
+    for name in wanted:
+        if name not in _STREAMS:
+            known = ", ".join(sorted(_STREAMS))
+            raise EncodingError(f"its encoding is none of {known}")
+    if len(wanted) > _MOST or sum(name in _LARGE for name in wanted) > 1:
+        raise EncodingError("it is encoded too many times over")
+    return wanted
+
+
+def decoded(blocks: Iterator[bytes], names: Sequence[str]) -> Iterator[bytes]:
+    """Yield the bytes that a body stands for.
+
+    Args:
+        blocks: the body as it came.
+        names: its encodings in the order of their use, as `check_encodings` gives them.
+
+    Raises:
+        EncodingError: it cannot be decoded; CutOff: it has no end.
+    """
+    for name in reversed(names):
+        blocks = _undone(blocks, *_STREAMS[name])
+    return blocks
+
+
+def _undone(blocks: Iterator[bytes], new: Callable[[], _Stream], several: bool) -> Iterator[bytes]:
+    stream, begun = new(), False
+    for block in blocks:
+        while block or (begun and stream.has_more()):
+            if stream.ended:
+                if not several:
+                    raise EncodingError("there is something after the end of its encoding")
+                stream = new()
+            begun = True
+            if piece := _fed(stream, block):
+                yield piece
+            block = stream.rest()
+    if not (begun and stream.ended):
+        raise CutOff("its encoding has no end")
+
+
+def _fed(stream: _Stream, block: bytes) -> bytes:
+    try:
+        return stream.feed(block)
+    except EncodingError:
+        raise
+    except Exception:  # each library has an error of its own
+        raise EncodingError("it is not in the encoding that it is said to be") from None
+
+
+class _Zlib:
+    """gzip, and both kinds of deflate, told apart by the two bytes that a zlib stream begins with.
+
+    By RFC 9110, section 8.4.1.2, deflate is a zlib stream; many servers send it without its head.
+    """
+
+    def __init__(self, wbits: int | None) -> None:
+        self.ended = False
+        self._head = b""
+        self._full = False
+        self._stream = None if wbits is None else zlib.decompressobj(wbits)
+
+    def feed(self, data: bytes) -> bytes:
+        if self._stream is None:
+            self._head += data
+            if len(self._head) < 2:
+                return b""
+            data, self._head = self._head, b""
+            is_zlib = data[0] & 0x0F == 8 and int.from_bytes(data[:2], "big") % 31 == 0
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS if is_zlib else -zlib.MAX_WBITS)
+        piece = self._stream.decompress(data, PIECE_BYTES)
+        self.ended = self._stream.eof
+        self._full = len(piece) == PIECE_BYTES
+        return piece
+
+    def rest(self) -> bytes:
+        if self._stream is None:
+            return b""
+        return self._stream.unused_data if self.ended else self._stream.unconsumed_tail
+
+    def has_more(self) -> bool:
+        # Nothing may be left of the input while some of the output is.
+        return self._full and not self.ended
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        from brotli import Decompressor
+
+        self.ended = False
+        self._full = False
+        self._stream = Decompressor()
+
+    def feed(self, data: bytes) -> bytes:
+        piece: bytes = self._stream.process(data, output_buffer_limit=PIECE_BYTES)
+        self.ended = self._stream.is_finished()
+        self._full = len(piece) >= PIECE_BYTES
+        return piece
+
+    def rest(self) -> bytes:
+        return b""  # it keeps what it was fed, and refuses what follows on the end
+
+    def has_more(self) -> bool:
+        return not self.ended and (self._full or not self._stream.can_accept_more_data())
+
+
+class _Zstandard:
+    def __init__(self) -> None:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+
+        limit = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG}
+        self.ended = False
+        self._stream = zstd.ZstdDecompressor(options=limit)
+
+    def feed(self, data: bytes) -> bytes:
+        piece: bytes = self._stream.decompress(data, PIECE_BYTES)
+        self.ended = self._stream.eof
+        return piece
+
+    def rest(self) -> bytes:
+        return self._stream.unused_data if self.ended else b""
+
+    def has_more(self) -> bool:
+        return not self.ended and not self._stream.needs_input
+
+
+# How to begin a stream, and whether a body may have several, one after the other.
+_STREAMS: dict[str, tuple[Callable[[], _Stream], bool]] = {
+    "gzip": (lambda: _Zlib(16 + zlib.MAX_WBITS), True),
+    "deflate": (lambda: _Zlib(None), False),
+    "br": (_Brotli, False),
+    "zstd": (_Zstandard, True),
+}

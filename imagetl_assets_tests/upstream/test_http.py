@@ -1,0 +1,261 @@
+"""Reading upstream files: what is an answer, what may pass, what will not."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+
+import pytest
+
+from imagetl_assets.upstream import (
+    Known,
+    Limits,
+    PermanentError,
+    TransientError,
+    open_upstream,
+)
+from testbed import http_server, raw_server
+from testbed.http_server import HttpServer, Request
+
+QUICK = Limits(connect=0.5, read=0.5)
+
+
+def read(url: str, known: Known | None = None, limits: Limits = QUICK) -> bytes | None:
+    with open_upstream(url, known or Known(), limits) as file:
+        return None if file is None else b"".join(file.blocks)
+
+
+def test_a_file_with_what_is_known_of_it(server: HttpServer) -> None:
+    url = server.add("/a", lambda r: r.reply(200, b"x" * 9, ETag='"e"', Last_Modified="today"))
+    with open_upstream(url, Known(), QUICK) as file:
+        assert file is not None
+        assert (file.size, file.etag, file.last_modified) == (9, '"e"', "today")
+        assert b"".join(file.blocks) == b"x" * 9
+
+
+def test_an_unchanged_file_is_not_sent_again(server: HttpServer) -> None:
+    url = server.add_file("/a", b"data")
+    with open_upstream(url, Known(), QUICK) as file:
+        assert file is not None
+        known = Known(file.etag)
+    assert read(url, known) is None
+    server.add_file("/a", b"other")
+    assert read(url, known) == b"other"
+
+
+def test_last_modified_is_sent_back(server: HttpServer) -> None:
+    def answer(request: Request) -> None:
+        assert request.headers["If-Modified-Since"] == "Mon"
+        request.reply(304)
+
+    assert read(server.add("/a", answer), Known(None, "Mon")) is None
+
+
+def test_redirects_are_followed(server: HttpServer) -> None:
+    server.add_file("/end", b"data")
+    server.add("/middle", http_server.status(302, Location="/end?x=1"))
+    assert (
+        read(server.add("/a", http_server.status(301, Location=f"{server.url}/middle"))) == b"data"
+    )
+
+
+@pytest.mark.parametrize("target", ["ftp://127.0.0.1/x", "file:///etc/passwd", "gopher://x/"])
+def test_redirects_to_other_schemes_are_refused(server: HttpServer, target: str) -> None:
+    url = server.add("/a", http_server.status(302, Location=target))
+    with pytest.raises(PermanentError, match="redirects from http to"):
+        read(url)
+
+
+def test_endless_redirects(server: HttpServer) -> None:
+    with pytest.raises(PermanentError, match="without end"):
+        read(server.add("/a", http_server.status(302, Location="/a")))
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+def test_states_that_may_pass(server: HttpServer, code: int) -> None:
+    with pytest.raises(TransientError, match=f"status {code}"):
+        read(server.add("/a", http_server.status(code)))
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 451])
+def test_states_that_will_not_pass(server: HttpServer, code: int) -> None:
+    with pytest.raises(PermanentError, match=f"status {code}"):
+        read(server.add("/a", http_server.status(code)))
+
+
+def test_connection_refused() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(TransientError, match="connection refused"):
+        read(f"http://127.0.0.1:{port}/a")
+
+
+def test_no_answer_in_time(server: HttpServer) -> None:
+    with pytest.raises(TransientError, match="no answer in time"):
+        read(server.add("/a", http_server.slow(2, b"late")))
+
+
+def test_a_body_cut_short(server: HttpServer) -> None:
+    url = server.add("/a", http_server.short_body(b"x" * 500, 1000))
+    with pytest.raises(TransientError, match="ended after 500 of 1,000 bytes"):
+        read(url)
+
+
+def test_a_body_that_was_compressed_all_the_same(server: HttpServer) -> None:
+    body = gzip.compress(b"data" * 100)
+    url = server.add("/a", lambda request: request.reply(200, body, Content_Encoding="gzip"))
+    assert read(url) == b"data" * 100
+
+
+def test_the_length_is_that_of_the_body_as_it_is_sent() -> None:
+    body = gzip.compress(b"data" * 100)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    for length, sent in ((len(body), body[:-1]), (len(body) + 9, body)):
+        with (
+            raw_server.serve(raw_server.sending(head % length, sent)) as url,
+            pytest.raises(TransientError, match=f"ended after {len(sent)} of {length}"),
+        ):
+            read(url)
+
+
+@pytest.mark.parametrize("framing", ["Connection: close", "Transfer-Encoding: chunked"])
+def test_a_body_whose_encoding_has_no_end(framing: str) -> None:
+    body = gzip.compress(b"data" * 100)[:-1]
+    if "chunked" in framing:
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n{framing}\r\n\r\n".encode()
+    with (
+        raw_server.serve(raw_server.sending(head, body)) as url,
+        pytest.raises(TransientError, match="its encoding has no end"),
+    ):
+        read(url)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "problem"),
+    [("gzip", "cannot be decoded"), ("compress", "its encoding is none of br, deflate")],
+)
+def test_a_body_that_cannot_be_decoded(server: HttpServer, encoding: str, problem: str) -> None:
+    url = server.add("/a", lambda request: request.reply(200, b"x" * 9, Content_Encoding=encoding))
+    with pytest.raises(PermanentError, match=problem):
+        read(url)
+
+
+def test_a_body_that_only_the_end_of_the_connection_ends() -> None:
+    """It is taken, with a word of caution, and nothing makes it count as unchanged later."""
+    answer = b'HTTP/1.0 200 OK\r\nETag: "e"\r\nLast-Modified: today\r\n\r\ndata'
+    with (
+        raw_server.serve(raw_server.sending(answer)) as url,
+        open_upstream(url, Known(), QUICK) as file,
+    ):
+        assert file is not None
+        assert b"".join(file.blocks) == b"data"
+        assert (file.size, file.etag, file.last_modified) == (None, None, None)
+        assert "a part cannot be told from the whole" in (file.caution or "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5_000), "length that is none"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\nbody", "length that is none"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 3\r\n\r\nbody", "several"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nbody", "other than chunked"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000, "not HTTP"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "not HTTP"),
+    ],
+)
+def test_heads_that_are_refused_at_once(answer: bytes, problem: str) -> None:
+    with (
+        raw_server.serve(raw_server.sending(answer)) as url,
+        pytest.raises(PermanentError, match=problem),
+    ):
+        read(url)
+
+
+@pytest.mark.parametrize("length", [4, 5])
+def test_both_a_length_and_chunks_have_to_agree(length: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n" % length
+    with raw_server.serve(raw_server.sending(head, b"4\r\nbody\r\n0\r\n\r\n")) as url:
+        if length == 4:
+            assert read(url) == b"body"
+        else:
+            with pytest.raises(TransientError, match="ended after 4 of 5"):
+                read(url)
+
+
+@pytest.mark.parametrize("code", [203, 204, 205, 206, 304])
+def test_answers_that_are_not_the_whole_file(server: HttpServer, code: int) -> None:
+    with pytest.raises(PermanentError, match=f"status {code}: "):
+        read(server.add("/a", lambda request: request.reply(code, b"")))
+
+
+def test_a_body_that_drips_is_given_up() -> None:
+    """Each piece comes in time, but all of it would take for ever."""
+
+    def drip(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        for _ in range(200):
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+    with (
+        raw_server.serve(drip) as url,
+        pytest.raises(TransientError, match="comes too slowly: gave it up after"),
+    ):
+        read(url)
+
+
+def test_a_head_that_drips_is_given_up() -> None:
+    def drip(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for _ in range(200):
+            connection.sendall(b"X: y\r\n")
+            time.sleep(0.05)
+
+    with raw_server.serve(drip) as url, pytest.raises(TransientError, match="no answer in time"):
+        read(url)
+
+
+def test_a_head_that_never_comes_to_its_end_is_given_up() -> None:
+    """One "please wait" after the other, as fast as can be."""
+    flood = raw_server.flooding(b"", b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
+    with raw_server.serve(flood) as url, pytest.raises(TransientError, match="no answer in time"):
+        read(url)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_a_body_without_end_is_given_up_at_the_limit(encoding: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\n\r\n".encode()
+    limits = Limits(0.5, 0.5, max_bytes=1_000_000)
+    flood = raw_server.flooding(head, gzip.compress(b"") * 1000)  # decoded, it stays empty
+    with (
+        raw_server.serve(flood) as url,
+        pytest.raises(PermanentError, match="larger than the limit of 1,000,000 bytes"),
+    ):
+        read(url, limits=limits)
+
+
+def test_an_announced_length_above_the_limit_is_refused_before_the_body(server: HttpServer) -> None:
+    url = server.add_file("/a", b"x" * 100)
+    with pytest.raises(PermanentError, match="`max_bytes` in the config of raw_data_file"):
+        read(url, limits=Limits(max_bytes=99))
+
+
+def test_blocks_are_large_however_small_the_pieces_are_that_come() -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        raw_server.serve(raw_server.sending(head, b"1\r\nx\r\n" * 1000, b"0\r\n\r\n")) as url,
+        open_upstream(url, Known(), QUICK) as file,
+    ):
+        assert file is not None
+        assert list(file.blocks) == [b"x" * 1000]
+
+
+@pytest.mark.parametrize("url", ["http://", "http://[bad", "http://h:port/", "nonsense://x/y"])
+def test_urls_that_are_none(url: str) -> None:
+    with pytest.raises(PermanentError):
+        read(url)
