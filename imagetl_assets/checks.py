@@ -1,4 +1,4 @@
-"""Asset checks: what was stored is looked at again, apart from the code that stored it."""
+"""Asset checks: look at what is stored, without relying on the code that has stored it."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ def clip_can_be_decoded(
     return _result(problems(), AssetCheckSeverity.ERROR)
 
 
-# These read all that is stored.
+# These read everything that is stored.
 THOROUGH_CHECKS = [every_frame_is_stored, clip_can_be_decoded]
 
 checks = [upstream_file_did_not_shrink, no_frame_is_damaged, *THOROUGH_CHECKS]

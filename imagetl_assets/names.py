@@ -33,7 +33,7 @@ def check_partition_key(key: str) -> str:
 
 
 def check_path(path: str) -> str:
-    """Return `path` if it can name a file in a partition's folder, else raise InvalidName.
+    """Return `path` if it can name a file in a partition folder, else raise InvalidName.
 
     It must be relative, with '/' between its parts, and not lie where frames or records do.
 
@@ -42,7 +42,7 @@ def check_path(path: str) -> str:
     """
     what = f"path {path!r}"
     if path.startswith("/"):
-        raise InvalidName(f"{what} must be relative to the partition's folder")
+        raise InvalidName(f"{what} must be relative to the partition folder")
     parts = path.split("/")
     for part in parts:
         _check_component(part, what)

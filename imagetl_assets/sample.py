@@ -1,7 +1,8 @@
 """A synthetic bundle of images: the same bytes wherever it is made, at any size.
 
-Waves of colour that run in a circle. Only one round of them is drawn and encoded; longer bundles go
-round again, each frame with its number in a comment so that no two have the same bytes.
+It shows waves of colour that come back to where they began after `ROUND` frames. Only these are
+drawn and encoded. Longer bundles repeat them; each frame has its number in a comment, so that no
+two have the same bytes.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def _picture(step: int, width: int, height: int) -> bytes:
         + np.sin(9 * (x * np.sin(phase) + y * np.cos(phase)))
         + np.sin(16 * np.hypot(x + 0.3 * np.cos(phase), y + 0.3 * np.sin(phase)) - phase)
     )
-    # 64 steps keep rounding errors of the last bit, which differ by machine, from being seen.
+    # With only 64 steps, rounding errors, which differ from machine to machine, change no pixel.
     indices = np.clip(np.rint((waves + 3) / 6 * 63), 0, 63).astype(np.uint8)
     image = Image.fromarray(indices, mode="P")
     image.putpalette(_palette())

@@ -14,9 +14,13 @@ from imagetl_assets.storage.partition_folder import PartitionFolder
 
 @dataclass(frozen=True)
 class Part:
-    """A GIF that is stored, what of it is used, and where the same bytes are in the raw file.
+    """A stored GIF that goes into a clip.
 
-    `offset` is None where the raw file does not hold them.
+    Attributes:
+        layout: with the images of it that are used.
+        path: of the file.
+        size: in bytes.
+        offset: where the same bytes are in the raw file, or None if they are not.
     """
 
     layout: gif.GifLayout

@@ -62,7 +62,7 @@ def _publish(
     key: str, folder: PartitionFolder, index: FrameIndex, reports: StepReports
 ) -> FrameFiles:
     try:
-        return publishing.publish(folder, index, lambda: reports.batches(key, folder, index))
+        return publishing.publish(folder, index, lambda: reports.of_index(key, folder, index))
     except publishing.Overtaken:
         raise overtaken() from None
     except publishing.NothingToPublish as problem:

@@ -26,7 +26,9 @@ class _Gif:
     layout: gif.GifLayout
 
 
-def store_batch(folder: PartitionFolder, index: FrameIndex, positions: range) -> StoredFrameBatch:
+def store_frame_batch(
+    folder: PartitionFolder, index: FrameIndex, positions: range
+) -> StoredFrameBatch:
     """Store the frames at these positions; return what was stored, and what was left out.
 
     Raises:

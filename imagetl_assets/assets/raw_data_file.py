@@ -41,7 +41,7 @@ class RawDataFileConfig(Config):
         description="http(s) or fsspec URL, or path. Default: the partition key, in the upstream.",
     )
     path: str = Field(
-        default=DEFAULT_PATH, description="Name of the stored file in the partition's folder."
+        default=DEFAULT_PATH, description="Name of the stored file in the partition folder."
     )
     on_existing: OnExisting = Field(
         default=OnExisting.revalidate,

@@ -27,7 +27,7 @@ _LABEL = "stored"
 _MOST_BYTES_IN_EVENTS = 16 * 1024
 
 
-class BatchName(NamedTuple):
+class FrameBatchName(NamedTuple):
     """Names a frame batch: by partition, fingerprint of the index, and its key in the index."""
 
     partition: str
@@ -45,7 +45,7 @@ class StepReport:
     def __init__(self) -> None:
         self._rows: list[list[Any]] = []
 
-    def add(self, name: BatchName, folder: PartitionFolder, batch: StoredFrameBatch) -> None:
+    def add(self, name: FrameBatchName, folder: PartitionFolder, batch: StoredFrameBatch) -> None:
         """Tell what is stored of a frame batch."""
         record = batch.to_json()
         if len(record) <= _MOST_BYTES_IN_EVENTS:
@@ -63,11 +63,11 @@ class StepReports:
     """What the mapped steps of a run have told, and those of the runs that it re-executes."""
 
     def __init__(self, instance: DagsterInstance, run: DagsterRun) -> None:
-        self._told: dict[BatchName, dict[str, Any] | None] = {}
+        self._told: dict[FrameBatchName, dict[str, Any] | None] = {}
         for reporting in _oldest_first(instance, run):
             self._told.update(_told_by(instance, reporting))
 
-    def batches(
+    def of_index(
         self, partition: str, folder: PartitionFolder, index: FrameIndex
     ) -> tuple[list[StoredFrameBatch], bool]:
         """Return what is stored of an index, in order, and whether reports are in the storage.
@@ -75,7 +75,7 @@ class StepReports:
         Raises:
             FileNotFoundError: it is not known, or not any more.
         """
-        names = [BatchName(partition, index.fingerprint, key) for key in frame_batches(index)]
+        names = [FrameBatchName(partition, index.fingerprint, key) for key in frame_batches(index)]
         if unknown := [name for name in names if name not in self._told]:
             raise FileNotFoundError(f"nothing is known of {unknown[0].key}")
         told = {name: self._told[name] for name in names}
@@ -104,10 +104,10 @@ def _oldest_first(instance: DagsterInstance, run: DagsterRun) -> list[DagsterRun
 
 def _told_by(
     instance: DagsterInstance, run: DagsterRun
-) -> Iterator[tuple[BatchName, dict[str, Any] | None]]:
+) -> Iterator[tuple[FrameBatchName, dict[str, Any] | None]]:
     for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.STEP_OUTPUT):
         assert entry.dagster_event is not None
         told = entry.dagster_event.step_output_data.metadata.get(_LABEL)
         if isinstance(told, JsonMetadataValue) and isinstance(told.data, list):
             for *name, record in told.data:
-                yield BatchName(*name), record
+                yield FrameBatchName(*name), record

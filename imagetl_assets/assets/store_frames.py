@@ -3,8 +3,8 @@
 from dagster import Backoff, In, Nothing, OpExecutionContext, Out, RetryPolicy, op
 
 from imagetl_assets.assets.failures import overtaken, shown
-from imagetl_assets.assets.frame_batch import store_batch
-from imagetl_assets.assets.step_reports import BatchName, StepReport
+from imagetl_assets.assets.frame_batch import store_frame_batch
+from imagetl_assets.assets.step_reports import FrameBatchName, StepReport
 from imagetl_assets.mapped_steps import frame_batches, mapped_steps
 from imagetl_assets.records import FrameIndex
 from imagetl_assets.storage import ImageStorage
@@ -31,10 +31,10 @@ def store_frames(
     with store_errors_as_failures():
         for key, batch_key in steps[mapping_key]:
             folder, its_index = storage.folder(key), index[key]
-            batch = store_batch(folder, its_index, frame_batches(its_index)[batch_key])
+            batch = store_frame_batch(folder, its_index, frame_batches(its_index)[batch_key])
             for piece in batch.damaged:
                 context.log.warning(shown(piece))
-            report.add(BatchName(key, its_index.fingerprint, batch_key), folder, batch)
+            report.add(FrameBatchName(key, its_index.fingerprint, batch_key), folder, batch)
             frames += len(batch.frames)
             size += sum(frame.size for frame in batch.frames)
     context.add_output_metadata({"frames": frames, "bytes": size})

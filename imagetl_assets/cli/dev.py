@@ -24,7 +24,7 @@ _STATUSES = """{
 
 @dataclass(frozen=True)
 class DevOptions:
-    """Where the servers listen, and how many workers there are; ports can be 0 for any free one."""
+    """Where the servers listen, and how many workers there are. Port 0 means any free one."""
 
     host: str = "127.0.0.1"
     port: int = 3000
@@ -95,11 +95,11 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 
 def _env(cluster: Any, url: str) -> dict[str, str]:
-    """Return the environment for Dagster; what the user has set counts."""
+    """Return the environment for Dagster. What the user has set is kept."""
     defaults = {"IMAGETL_UI_URL": url, "DAGSTER_DISABLE_TELEMETRY": "1"}
     env = {**defaults, **os.environ, "DASK_SCHEDULER_ADDRESS": cluster.scheduler_address}
     if "DAGSTER_HOME" not in env and not Path("dagster.yaml").exists():
-        home = Path(STATE_FOLDER).absolute()  # without it, Dagster would forget all when it ends
+        home = Path(STATE_FOLDER).absolute()  # else Dagster would forget everything when it ends
         home.mkdir(exist_ok=True)
         env["DAGSTER_HOME"] = str(home)
     return env

@@ -1,6 +1,6 @@
-"""What the workers of `imagetl run` need is imported once, by a process that they are forked from.
+"""Import what the workers of `imagetl run` need only once, in a process that they are forked from.
 
-While that process imports, the command imports the same for itself: a run starts seconds earlier.
+That process imports while the command itself imports the same, so a run starts seconds earlier.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import gc
 import multiprocessing
 from multiprocessing import forkserver
 
-# Collecting at every 700th object costs a quarter of the time that the imports take.
+# By default, Python looks for garbage after every 700 new objects. During the imports, that takes a
+# quarter of the time.
 OBJECTS_PER_COLLECTION = 50_000
 
 
@@ -22,13 +23,13 @@ def preload() -> None:
 
 
 def fork_workers() -> None:
-    """Have Dask fork its workers from that process."""
+    """Let Dask fork its workers from the process that `preload` has started."""
     import dask
     import distributed.utils
 
     if _can_fork():
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
-        # Or Dask would import pandas here, to have it preloaded too.
+        # Otherwise Dask would import pandas in this process, to have it preloaded as well.
         distributed.utils._forkserver_preload_set = True
 
 

@@ -1,4 +1,8 @@
-"""Encoded pictures to pixels, with Pillow: whole, upright, 8 bits deep, and not too many."""
+"""Decode pictures with Pillow.
+
+What comes out is complete, turned as the EXIF orientation says, and 8 bits deep. Pictures with more
+pixels than a limit are refused before they are decoded.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +47,9 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
     """Compose the images of a GIF on its screen, which is transparent at first.
 
-    As browsers do it: "restore to background" makes transparent (GIF89a, section 23). Pillow's own
-    composing depends on the first image: it can lose transparency and colours of the others.
+    This is what browsers do: "restore to background" makes an area transparent (GIF89a, section
+    23). Pillow can compose GIFs, too, but takes the mode of the first image for all of them, and so
+    may lose transparency and colours of the others.
     """
     from PIL import Image
 
@@ -76,7 +81,7 @@ def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
 
 
 def _other_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
-    """Yield what Pillow makes of the data."""
+    """Yield the images of a picture that is no GIF."""
     from PIL import Image, ImageOps
 
     try:
@@ -93,7 +98,7 @@ def _other_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"the picture is too large: {error}") from error
-    except Exception as error:  # Pillow's readers meet damage with errors of any kind
+    except Exception as error:  # damaged data make Pillow raise errors of any kind
         raise ImageError(f"the picture cannot be decoded: {error}") from error
 
 
@@ -107,12 +112,16 @@ def _numbers(picture: PIL.Image.Image) -> range:
     """Return which of the file's images are meant to be shown."""
     if picture.format == "MPO":  # a photo; what follows are previews and gain maps
         return range(1)
-    # An animated PNG can begin with a still for decoders that do not animate.
+    # The first image of an animated PNG may be one for decoders that cannot animate.
     return range(bool(getattr(picture, "default_image", False)), getattr(picture, "n_frames", 1))
 
 
 def _eight_bit(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Bring deep greys to 8 bits: 16-bit ones by their range, others by the values they have."""
+    """Return a grey picture of more than 8 bits a pixel with 8 bits.
+
+    0 to 65,535 become 0 to 255 where the picture has 16 bits. In others, the lowest and the highest
+    value that occur become 0 and 255.
+    """
     if not picture.mode.startswith(("I", "F")):
         return picture
     values = picture.convert("F")

@@ -1,8 +1,9 @@
-"""Frame differencing: keep of each frame only what changed since the one before.
+"""The difference of a frame from the one before: only what has changed.
 
-Strategy: each frame depends on one other only, so the work is done frame by frame on the workers.
-The result is a GIF of the smallest rectangle that holds all changes, transparent where it has none;
-`gif.assemble` lays it over the frame before (`gif.screen_size(layouts, deltas=True)`).
+Strategy: a difference depends on two frames only, so differences are made on the workers, frame by
+frame. The difference is a GIF of the smallest rectangle that holds all changes, and is transparent
+where nothing has changed. `gif.assemble` draws it over the frame before (see the argument `deltas`
+of `gif.screen_size`).
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def _change(before: PIL.Image.Image, after: PIL.Image.Image) -> tuple[gif.GifLay
     masked = part.copy()
     masked.putalpha(changed)
     masked = Image.composite(masked, Image.new("RGBA", part.size), changed)
-    # 256 colours leave no index for transparency; then what is unchanged is drawn again.
+    # If there are 256 colours, no index is left for transparency, and what has not changed is drawn
+    # again.
     source = palette.encode(part if masked.getcolors(256) is None else masked)
     (image,) = gif.parse(source).images
     placed = image.placed(*box[:2])

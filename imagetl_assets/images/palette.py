@@ -1,9 +1,10 @@
-"""A picture as one GIF image: its own colours where 256 will do, else the best palette for it.
+"""Encode a picture as a GIF of one image, in at most 256 colours.
 
-The adaptive palette is a median cut refined by k-means, made from a sample of the pixels: closer to
-the picture than a median cut of all pixels, in a third of the time. It has 255 colours, so that an
-index is left for transparency. There is no dithering: from frame to frame its dots change, which is
-seen as flicker, and they compress badly.
+A picture that has no more colours than that keeps them. For others, a palette of 255 colours is
+made, so that one index is left for transparency: a median cut of a sample of the pixels, refined by
+k-means. That is closer to the picture than a median cut of all pixels, and takes a third of the
+time. There is no dithering, because its dots change from frame to frame: they would be seen as
+flicker, and compress badly.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 _SAMPLE = 8192  # pixels
-_SETTLED = 256  # k-means ends when no more of the sample than these pixels change their colour
+_SETTLED = 256  # k-means ends when at most so many pixels of the sample change their colour
 _BAND = 1 << 20  # pixels
 
 
@@ -64,8 +65,8 @@ def _exact(flat: PIL.Image.Image, colours: list[Any]) -> tuple[PIL.Image.Image, 
 
     width, height = flat.size
     keys = np.sort([int.from_bytes(bytes((*c, 255)[:4]), "little") for c in colours]).astype("<u4")
-    # Descending: transparency, which is 0, gets the last index, and greys are no ramp that decoders
-    # take for a picture without colours.
+    # In descending order, so that transparency, which is 0, gets the last index. An ascending order
+    # would make a table of greys that decoders take for that of a picture without colours.
     last = len(keys) - 1
     indices = bytearray()
     rows = max(1, _BAND // width)

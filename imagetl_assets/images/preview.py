@@ -1,8 +1,8 @@
 """A small animated picture of a clip, for places where the clip itself is too large.
 
-Strategy: few frames, small, with one palette of few colours for all of them, which is quick to
-apply and does not flicker. The size is chosen from how well the first frame compresses in a trial,
-so that a second pass is rarely needed.
+Strategy: a preview has few frames, all of them small and with the same palette of few colours. One
+palette is quick to apply and does not flicker. The length of the first frame in a trial tells how
+large the frames can be, so that they rarely have to be encoded a second time.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def preview(
         pictures, images = _pick(get, count, max_frames, pool)
         duration = min(duration_ms * images / len(pictures), 655_350)
         shared = _shared_palette(pictures)
-        # The first frame tells what a pixel costs; a tenth is left for frames that cost more.
+        # The first frame tells how many bytes a pixel takes. Others may take a tenth more.
         first = _encode(pictures[0], _TRIAL, shared)
         scale = min(1.0, _TRIAL * (0.9 * max_bytes / len(pictures) / len(first)) ** 0.5)
         loop = 0 if len(pictures) > 1 else None

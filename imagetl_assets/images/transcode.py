@@ -1,8 +1,8 @@
-"""Any supported picture as GIF: what the workers do to the frames that are not GIF already.
+"""Convert a picture of any supported format into a GIF, as is done with each frame that is stored.
 
-Strategy: `decode` gives the pictures, `palette` chooses their colours, `gif` joins the images of an
-animation. An animated source becomes a GIF of whole pictures, none of which needs the one before. A
-GIF with a single image is returned as it is, not even decoded.
+Strategy: `decode` returns the images of a picture, `palette` chooses their colours, and `gif` joins
+them if there are several. Each image of an animation is converted as a whole: none needs the one
+before it. A GIF of a single image is returned as it is, without decoding it.
 """
 
 from __future__ import annotations

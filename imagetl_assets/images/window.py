@@ -1,9 +1,9 @@
 """A sliding view of a seekable file: what the parsers read from.
 
-Strategy: one block of the file is held as `bytes`, because indexing and searching `bytes` is the
-fastest thing Python does with data. Positions are absolute; asking for one outside the block moves
-the block there. So a file of any size, local or remote, is read forwards in large ranges and in
-constant memory, and a parser is written as if all of it were in memory.
+Strategy: one block of the file is held as `bytes`, because Python indexes and searches nothing
+faster. Positions are those in the file. When a parser asks for one outside of the block, the block
+is moved there. So a file of any size, local or remote, is read forwards in large ranges and in
+constant memory, and a parser can be written as if all of the file were in memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ class Window:
         return cls(io.BytesIO(data), len(data))
 
     def settle(self, pos: int) -> None:
-        """Move so that half a block from `pos` on is held: an image that fits is read once."""
+        """Move the block, if needed, so that it holds at least half a block from `pos` on.
+
+        An image that is smaller than that is then read from the file only once.
+        """
         held = self.start + len(self.data)
         if held < self.size and held - pos < self._block_size // 2:
             self._load(pos)
@@ -99,7 +102,7 @@ class Window:
         return pos
 
     def _load(self, pos: int, need: int = 0) -> None:
-        """Hold a block from `pos` on; what is held of it already is not read again."""
+        """Move the block to `pos`. What it holds already is not read again."""
         i = pos - self.start
         parts = [self.data[i:]] if 0 <= i < len(self.data) else []
         at = pos + sum(map(len, parts))

@@ -1,4 +1,4 @@
-"""Where results are kept: a folder or a bucket, with writes that are all or nothing."""
+"""Where results are kept: a folder or a bucket. A file is written as a whole or not at all."""
 
 from imagetl_assets.storage.base import FileChanged, FileState, Store, StoreError
 from imagetl_assets.storage.resource import ImageStorage

@@ -1,4 +1,4 @@
-"""What the pipeline needs of a place to store files in, be it a folder or a bucket."""
+"""What a store has to provide, whether it is a folder or a bucket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import BinaryIO, TypeVar
 
 T = TypeVar("T")
 
-# Frames are read and written in blocks of about this many bytes: few requests, little memory.
+# Frames are read and written in blocks of about so many bytes, which takes few requests and little
+# memory.
 BLOCK_BYTES = 8 * 1024 * 1024
 
 
@@ -23,7 +24,7 @@ class FileState:
 
 
 def in_blocks(items: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
-    """Group items, in order, so that each group but those of a single item is within a block."""
+    """Group items, in order, so that no group of several items is larger than a block."""
     block: list[T] = []
     total = 0
     for item in items:
@@ -43,7 +44,7 @@ class FileChanged(Exception):
 class StoreError(Exception):
     """The store cannot be read or written. The message names the file and says why.
 
-    `may_pass` tells whether it is worth trying again without anybody doing something about it.
+    `may_pass` tells whether trying again may help, without anybody doing something about it.
     """
 
     def __init__(self, message: str, *, may_pass: bool = True) -> None:
@@ -63,11 +64,11 @@ class Store(ABC):
     """The absolute path or URL of the root, without credentials."""
 
     renames_folders: bool
-    """Whether moving a folder costs nothing, as on a disk, or a copy of each file in it."""
+    """Whether a folder can be renamed at once, as on a disk. If not, each file has to be copied."""
 
     @abstractmethod
     def identity(self) -> str:
-        """Return what tells this root from another of the same name, creating it if need be."""
+        """Return an id that tells this root from others of the same name; create it if needed."""
 
     @abstractmethod
     def uri(self, key: str) -> str:
@@ -109,12 +110,20 @@ class Store(ABC):
 
     @abstractmethod
     def publish(
-        self, written: str, folder: str, names: Sequence[str], former: Sequence[str]
+        self, written: str, folder: str, names: Sequence[str], stale: Sequence[str]
     ) -> None:
-        """Make `folder` hold the files `names` of the folder `written`, and none of the `former`.
+        """Make `folder` hold the files `names` of the folder `written`, and no stale ones.
 
-        The two folders may be the same. If `written` is gone but the files are there, it was done
-        before.
+        Args:
+            written: path of a folder; it may be the same as `folder`.
+            folder: path of a folder.
+            names: of files in `written`.
+            stale: names of files that may be in `folder` and have to go, except those in `names`.
+
+        See `publishing` for what it is part of. It may be called again after it was interrupted.
+
+        Raises:
+            FileNotFoundError: some of the files are in neither folder.
         """
 
     @abstractmethod

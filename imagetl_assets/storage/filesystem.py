@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 S3_SCHEMES = ("s3", "s3a")
 
-# A request that gets no answer, or a busy one (500, 502, 503, 504, SlowDown), is repeated by
-# botocore after random times that double, for up to 15 seconds. For some errors, among them
-# SlowDown and bodies that are cut off, s3fs then has all of it done again.
+# botocore repeats a request that gets no answer, or the answer that the store is busy (500, 502,
+# 503, 504, SlowDown), after random times that double, for up to 15 seconds. For some errors, among
+# them SlowDown and bodies that are cut off, s3fs then lets botocore do all of that again.
 _S3_ATTEMPTS = 5
 _S3_ROUNDS = 3
 

@@ -33,7 +33,7 @@ _RESERVE = 1024**3
 
 
 class LocalStore(Store):
-    """Files in a folder. New content is written beside its place and renamed."""
+    """Files in a folder. A file is written under another name and renamed when it is complete."""
 
     renames_folders = True
 
@@ -42,7 +42,7 @@ class LocalStore(Store):
         self.root = root
 
     def identity(self) -> str:
-        """Return the id in a file that the first user of the folder leaves there."""
+        """Return the id in a file that whoever used the folder first has written."""
         path = self._path / RESERVED_FOLDER / "id"
         with suppress(FileNotFoundError):
             return path.read_text()
@@ -50,7 +50,7 @@ class LocalStore(Store):
         mine = path.with_name(f"id.{uuid.uuid4()}")
         mine.write_text(str(uuid.uuid4()))
         try:
-            # Unlike a rename, a link never replaces the id that another process has just left.
+            # Unlike a rename, a link never replaces an id that another process has just written.
             os.link(mine, path)
         except FileExistsError:
             pass
@@ -122,9 +122,9 @@ class LocalStore(Store):
                 file.write(data)
 
     def publish(
-        self, written: str, folder: str, names: Sequence[str], former: Sequence[str]
+        self, written: str, folder: str, names: Sequence[str], stale: Sequence[str]
     ) -> None:
-        """Put the one folder in the place of the other."""
+        """Put the one folder in the place of the other, all of whose files are gone then."""
         new, place = self._path / written, self._path / folder
         if not new.exists():
             for name in names:

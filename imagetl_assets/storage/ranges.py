@@ -1,4 +1,4 @@
-"""A file that is read in large ranges, each by a request of its own."""
+"""Read a remote file in large ranges, one request for each, with the next one already under way."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ R = TypeVar("R")
 
 
 def open_ranges(read: Callable[[int, int], bytes], size: int) -> BinaryIO:
-    """Return a file of `size` bytes whose bytes start..end are what `read` gives.
+    """Return a file of `size` bytes whose bytes start..end are what `read(start, end)` returns.
 
-    What follows on a range is asked for while that range is worked on, as long as the file is read
-    from its beginning on.
+    As long as the file is read from its beginning on, the next range is already being read while
+    the caller works on this one.
     """
     return cast(BinaryIO, io.BufferedReader(_Ranges(read, size), BLOCK_BYTES))
 
 
 def each_ahead(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield what `work` returns for each item, in order, at work on the next one meanwhile."""
+    """Yield what `work` returns for each item, in order. It works on the next one meanwhile."""
     waiting: Future[R] | None = None
     pool = ThreadPoolExecutor(1)
     try:
@@ -44,7 +44,10 @@ def each_ahead(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 def _result(future: Future[R]) -> R:
-    """Return the result as `Future.result` does, in turns: an interrupt comes in between them."""
+    """Return the result as `Future.result` does, but wait for it in turns.
+
+    An interrupt is noticed after each turn.
+    """
     while not future.done():
         wait([future], timeout=_TURN_SECONDS)
     return future.result()
@@ -81,7 +84,7 @@ class _Ranges(io.RawIOBase):
         return len(data)
 
     def readall(self) -> bytes:
-        # That of the base class reads by 8 KiB.
+        # The base class would read 8 KiB at a time.
         parts = iter(lambda: self.read(BLOCK_BYTES) or b"", b"")
         return b"".join(parts)
 

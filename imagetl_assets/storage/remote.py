@@ -20,19 +20,19 @@ from imagetl_assets.storage.base import (
 from imagetl_assets.storage.filesystem import open_filesystem
 from imagetl_assets.storage.ranges import each_ahead, open_ranges
 
-# A request takes about as long as it takes to move this many bytes: that much is read at least,
-# and some of it kept.
+# A request takes about as long as moving so many bytes. So at least that much is read at once, and
+# the last few parts that were read are kept.
 READ_AHEAD = 1024 * 1024
 _PARTS_HELD = 4
 
-
 _DELETE_THREADS = 16
-# Nothing of this changes by trying again: no right, no bucket, no valid name.
+
+# Errors that trying again does not change: no permission, no such bucket, no valid name.
 _PERMANENT = (PermissionError, FileNotFoundError, ValueError)
 
 
 class RemoteStore(Store):
-    """Files under an fsspec URL. An upload becomes visible when it is complete, as stores do it."""
+    """Files under an fsspec URL. The stores themselves show a file only when it is complete."""
 
     renames_folders = False
 
@@ -71,7 +71,7 @@ class RemoteStore(Store):
             with self._explained(key, writing=True):
                 file.close()
         except BaseException:
-            # Marked closed first, or its finalizer would send the rest.
+            # Mark it as closed first; else its finalizer would upload what is left.
             file.closed = True
             with suppress(Exception):  # what went wrong before is what is worth telling
                 file.discard()
@@ -90,8 +90,8 @@ class RemoteStore(Store):
                 yield held.data[offset - held.start : offset - held.start + length]
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes]:
-        # Unlike `cat`, this takes no brackets and stars for patterns; a range spares asking for
-        # the size first.
+        # Unlike `cat`, this does not take brackets and stars in names for patterns. With a range
+        # that starts at 0, it does not ask for the size of the file first.
         paths = [self._full(key) for key in keys]
         with self._explained(*keys):
             contents = self._fs.cat_ranges(paths, 0, None, on_error="raise")
@@ -102,9 +102,9 @@ class RemoteStore(Store):
             self._fs.pipe({self._full(key): data for key, data in files.items()})
 
     def publish(
-        self, written: str, folder: str, names: Sequence[str], former: Sequence[str]
+        self, written: str, folder: str, names: Sequence[str], stale: Sequence[str]
     ) -> None:
-        """Copy the files to their place, if they are not there, and delete the former ones."""
+        """Copy the files, unless they were written in their place, and delete the stale ones."""
         if written != folder:
             with self._explained(written):
                 self._fs.copy(
@@ -113,7 +113,7 @@ class RemoteStore(Store):
                 )
         with self._explained(folder):
             wanted = set(names)
-            self._delete([self._full(f"{folder}/{name}") for name in former if name not in wanted])
+            self._delete([self._full(f"{folder}/{name}") for name in stale if name not in wanted])
 
     def delete(self, key: str) -> None:
         with self._explained(key):
@@ -127,13 +127,13 @@ class RemoteStore(Store):
         with self._explained(parent):
             return self._folders(self._full(parent))
 
-    # What kinds of stores do in their own ways.
+    # What special kinds of stores do differently.
 
     def _state(self, path: str) -> FileState:
         return file_state(self._fs.info(path))
 
     def _read_range(self, path: str, start: int, end: int, version: str) -> bytes:
-        """Return the bytes of a file that may end before. Raises FileChanged."""
+        """Return the bytes start..end of a file, or fewer if it ends before. Raises FileChanged."""
         if self._state(path).version != version:
             raise FileChanged(path)
         return cast(bytes, self._fs.cat_file(path, start, end))
@@ -152,13 +152,13 @@ class RemoteStore(Store):
             entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory"
         ]
 
-    # Common parts.
+    # What all kinds of stores share.
 
     def _delete(self, paths: Iterable[str]) -> None:
-        """Delete files, as far as they are there.
+        """Delete those of the files that are there, by one request for each.
 
-        One request for each: not all stores take the many at a time that file systems send, and
-        some file systems do not tell which of these failed, or take names for patterns.
+        fsspec can delete many files by one request, but not all stores accept that, and some of its
+        file systems do not say which of them failed, or take names for patterns.
         """
 
         def delete(path: str) -> None:
@@ -176,10 +176,10 @@ class RemoteStore(Store):
             return self._read_range(self._full(key), start, end, version)
 
     def _hold(self, key: str, version: str, start: int, end: int) -> _Held:
-        """Return a part of the file that covers start..end, read anew only if none held does.
+        """Return a part of the file that covers start..end, from those that are kept if possible.
 
-        Steps that are about one small frame each share requests in this way, also if a process
-        gets them in another order than that of the frames.
+        In this way, steps that are about one small frame each share requests, even if a process
+        runs them in another order than that of the frames.
         """
         for held in tuple(self._held):
             if held.covers(key, version, start, end):
@@ -211,7 +211,7 @@ class RemoteStore(Store):
 
 @dataclass(frozen=True)
 class _Held:
-    """A part of a file that was read."""
+    """A part of a file that was read and is kept."""
 
     key: str
     version: str
@@ -227,7 +227,7 @@ class _Held:
 
 
 class _Upload:
-    """A file that is being written: its errors name it, those of what is written do not."""
+    """A file that is being written. Errors of the store name it; other errors pass unchanged."""
 
     def __init__(self, store: RemoteStore, key: str, file: Any) -> None:
         self._store = store
@@ -240,7 +240,7 @@ class _Upload:
 
 
 def file_state(info: Mapping[str, Any]) -> FileState:
-    """Return size and version from what fsspec says of a file, be it any file system's words."""
+    """Return size and version from what fsspec tells of a file, whatever it calls them."""
     names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
     version = next((info[name] for name in names if info.get(name)), "")
     return FileState(int(info["size"]), f"{info['size']}-{version}")

@@ -16,14 +16,14 @@ _PAUSE = 0.2  # seconds; doubled at each attempt
 
 
 class S3Store(RemoteStore):
-    """Files in a bucket, read and listed with as few requests as can be.
+    """Files in a bucket, read and listed with as few requests as possible.
 
-    The answer to a ranged read tells the version of the file, so nobody asks for it beforehand.
+    The answer to a request for a range tells the version of the file too, so it is not asked for.
     """
 
     def _state(self, path: str) -> FileState:
-        # Not HEAD, as some stores answer it with a body where there is no file, which spoils the
-        # connection for the next request.
+        # A HEAD request would do, but some stores answer it with a body if there is no file, and
+        # then the next request on the same connection fails.
         _, state = self._get(path, 0, 1)
         return state
 
@@ -31,7 +31,7 @@ class S3Store(RemoteStore):
         try:
             data, state = self._get(path, start, end)
         except OSError as error:
-            # It may have become too short for the range.
+            # Perhaps the file was replaced by one that is too short for the range.
             if error.errno == errno.EINVAL and self._state(path).version != version:
                 raise FileChanged(path) from None
             raise
@@ -42,8 +42,8 @@ class S3Store(RemoteStore):
     def _get(self, path: str, start: int, end: int) -> tuple[bytes, FileState]:
         """Return a range of a file, and the file's state.
 
-        Up to where the body begins, botocore and s3fs repeat what fails; bodies that are cut off
-        are left to the caller.
+        botocore and s3fs repeat what fails before the body begins. A body that is cut off is asked
+        for again here.
         """
         from aiohttp import ClientError
         from fsspec.asyn import sync

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from dagster import AssetKey
 
-from imagetl_assets.assets.step_reports import BatchName
+from imagetl_assets.assets.step_reports import FrameBatchName
 from imagetl_assets.sample import sample_bytes, write_sample
 from testbed import bundles, http_server
 from testbed.http_server import HttpServer
@@ -129,7 +129,9 @@ def test_nothing_is_left_of_what_steps_tell_each_other(
     server: HttpServer,
 ) -> None:
     server.add_file("/all-images.img", bundles.small_bundle(260))
-    with mock.patch.object(BatchName, "path", autospec=True, side_effect=BatchName.path) as asked:
+    with mock.patch.object(
+        FrameBatchName, "path", autospec=True, side_effect=FrameBatchName.path
+    ) as asked:
         assert pipeline.run(frames={"frames_per_step": frames_per_step}).success
     assert asked.called is (frames_per_step == 260)
     assert len(pipeline.frame_names()) == 260

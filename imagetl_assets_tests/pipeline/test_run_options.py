@@ -7,7 +7,7 @@ import argparse
 import pytest
 from dagster import DagsterInvalidConfigError, validate_run_config
 
-from imagetl_assets.assets.raw_data_file import OnExisting
+from imagetl_assets.assets.download import OnExisting
 from imagetl_assets.cli.run_options import RUN_OPTIONS, RunOption, add_run_options, run_config
 from imagetl_assets.definitions import defs
 
