@@ -12,7 +12,11 @@ from dagster import DagsterEventType, DagsterInstance
 
 from imagetl_assets.sample import sample_bytes
 from imagetl_assets.storage import Store, open_store
-from imagetl_assets_tests.faults.deployment import PATIENCE, Deployment, write_dagster_yaml
+from imagetl_assets_tests.end_to_end.faults.deployment import (
+    PATIENCE,
+    Deployment,
+    write_dagster_yaml,
+)
 from testbed import bundles, object_store
 from testbed.dask_cluster import DaskProcesses
 from testbed.histories import events

@@ -10,9 +10,9 @@ import requests
 from playwright.sync_api import expect
 
 from imagetl_assets.sample import sample_bytes
-from imagetl_assets_tests.ui.browser import CHROMIUM, Ui, browser
-from imagetl_assets_tests.ui.dev import Dev, running
+from imagetl_assets_tests.end_to_end.ui.browser import CHROMIUM, Ui, browser
 from testbed import bundles, http_server
+from testbed.imagetl_dev import Dev, running
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 

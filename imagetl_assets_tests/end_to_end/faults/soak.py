@@ -1,6 +1,6 @@
 """Many bundles through a daemon, a cluster and PostgreSQL, while workers are killed.
 
-    python -m imagetl_assets_tests.faults.soak --bundles 200 --at-a-time 4 --kill-every 20
+    python -m imagetl_assets_tests.end_to_end.faults.soak --bundles 200 --kill-every 20
 
 The bundles are dropped into the upstream folder, where the sensor finds them. Prints figures while
 it runs and a JSON object at the end; exits with 1 if anything is not as it should be.
@@ -32,7 +32,7 @@ from dagster import (
 from dagster._core.storage.tags import PARTITION_NAME_TAG
 from distributed import Client
 
-from imagetl_assets_tests.faults.deployment import Deployment, daemon, deployment
+from imagetl_assets_tests.end_to_end.faults.deployment import Deployment, daemon, deployment
 from testbed import bundles
 from testbed.dask_cluster import DaskProcesses
 from testbed.histories import events, steps_that

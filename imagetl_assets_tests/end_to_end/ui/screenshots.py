@@ -1,4 +1,4 @@
-"""Make the documentation's pictures: `python -m imagetl_assets_tests.ui.screenshots`."""
+"""Make the documentation's pictures: `python -m imagetl_assets_tests.end_to_end.ui.screenshots`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from imagetl_assets.sample import sample_bytes
-from imagetl_assets_tests.ui.browser import browser
-from imagetl_assets_tests.ui.dev import running
+from imagetl_assets_tests.end_to_end.ui.browser import browser
+from testbed.imagetl_dev import running
 from testbed.processes import PROJECT
 
 FOLDER = PROJECT / "docs" / "images"

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import requests
 
-from imagetl_assets_tests.ui.dev import running
+from testbed.imagetl_dev import running
 from testbed.processes import wait_for
 
 

@@ -33,7 +33,7 @@ from testbed.histories import entries, histories
 from testbed.processes import PROJECT
 
 PACKAGE = Path(imagetl_assets.dask_executor.__file__).parent
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)

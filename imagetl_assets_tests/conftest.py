@@ -1,4 +1,4 @@
-"""Fixtures for the pipeline: an upstream server, and runs of the job without a cluster."""
+"""Fixtures that several folders use: servers, stores, instances, and runs of the job."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def server() -> Iterator[http_server.HttpServer]:
 def pipeline(tmp_path: Path, server: http_server.HttpServer) -> Iterator[Pipeline]:
     with DagsterInstance.ephemeral() as instance:
         yield Pipeline(tmp_path / "storage", server.url, instance)
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
+    """A Dagster instance on disk."""
+    (tmp_path / "home").mkdir()
+    with DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
+        yield instance
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,12 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
 from imagetl_assets.sample import sample_bytes
-from imagetl_assets_tests.faults.deployment import PATIENCE, Deployment, daemon, deployment
+from imagetl_assets_tests.end_to_end.faults.deployment import (
+    PATIENCE,
+    Deployment,
+    daemon,
+    deployment,
+)
 from testbed.dask_cluster import with_group
 from testbed.pipeline import Pipeline
 from testbed.postgres import Postgres, postgres

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from imagetl_assets_tests.faults.soak import Options, soak
+from imagetl_assets_tests.end_to_end.faults.soak import Options, soak
 
 
 @pytest.mark.soak
