@@ -37,8 +37,11 @@ def _engine_instead(url: str, **options: Any) -> Engine:
 @lru_cache(maxsize=8)  # There is a file for each run.
 def sqlite_engine(url: str) -> Engine:
     """Return the engine for one of Dagster's SQLite files."""
-    from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+    from dagster._core.storage import sqlite
     from sqlalchemy import create_engine, event
+
+    # Before 1.13.5, Dagster left it at the 5 seconds of Python's sqlite3.
+    timeout = getattr(sqlite, "SQLITE_BUSY_TIMEOUT_SECONDS", 5)
 
     dialect, statements = _compiler()
     engine = create_engine(
@@ -46,7 +49,7 @@ def sqlite_engine(url: str) -> Engine:
         execution_options={"compiled_cache": statements},
         # A file may be deleted, and come back as another one.
         pool_recycle=KEPT_SECONDS,
-        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+        connect_args={"timeout": timeout},
     )
     engine.dialect = dialect
     event.listen(engine, "connect", _set_up)

@@ -149,19 +149,21 @@ def test_dagster_asks_the_storages_what_they_have(
         monkeypatch.setattr(type(storage), method, counting_look)
 
     with _instance(tmp_path) as instance:
-        count(instance.run_storage, "has_run_stats_index_cols")
-        count(instance.event_log_storage, "has_table")
-        count(instance.event_log_storage, "_has_asset_key_col_on_connection")
+        looks = {
+            "has_run_stats_index_cols": instance.run_storage,
+            "has_table": instance.event_log_storage,
+            "_has_asset_key_col_on_connection": instance.event_log_storage,
+        }
+        # Not all versions of Dagster have the last one.
+        looks = {name: storage for name, storage in looks.items() if hasattr(storage, name)}
+        for name, storage in looks.items():
+            count(storage, name)
         lookups.remember_schema(instance)
         for _ in range(2):
             instance.get_run_records()
             assert instance.event_log_storage.supports_asset_checks
             instance.report_runless_asset_event(AssetMaterialization("a"))
-    assert {method for method, _ in asked} == {
-        "has_run_stats_index_cols",
-        "has_table",
-        "_has_asset_key_col_on_connection",
-    }
+    assert {method for method, _ in asked} == set(looks)
     assert len(asked) == len(set(asked))
 
 
