@@ -19,6 +19,8 @@ from dagster import (
 from imagetl_assets.dask_executor.clusters.kinds import KINDS
 from imagetl_assets.dask_executor.dagster_internals.names import (
     RetryMode,
+    StepDependencyConfig,
+    get_step_dependency_config_field,
     get_tag_concurrency_limits_config,
 )
 
@@ -62,6 +64,7 @@ CONFIG_SCHEMA: dict[str, Any] = {
         description="At most this many steps run at a time. Default (or 0): one per Dask worker.",
     ),
     "tag_concurrency_limits": get_tag_concurrency_limits_config(),
+    "step_dependency_config": get_step_dependency_config_field(),
     "max_worker_losses": Field(
         IntSource,
         default_value=2,
@@ -95,6 +98,7 @@ class ExecutorConfig:
     retries: RetryMode = RetryMode.ENABLED
     max_concurrent: int | None = None
     tag_concurrency_limits: list[dict[str, Any]] = field(default_factory=list)
+    step_dependency: StepDependencyConfig = field(default_factory=StepDependencyConfig.default)
     max_worker_losses: int = 2
     worker_timeout: float = 60
     same_environment: Sequence[str] = ()
@@ -118,6 +122,7 @@ class ExecutorConfig:
             retries=cast(RetryMode, RetryMode.from_config(config["retries"])),
             max_concurrent=config.get("max_concurrent"),
             tag_concurrency_limits=list(config.get("tag_concurrency_limits") or []),
+            step_dependency=StepDependencyConfig.from_config(config.get("step_dependency_config")),
             max_worker_losses=config["max_worker_losses"],
             worker_timeout=config["worker_timeout"],
             same_environment=tuple(config.get("same_environment") or ()),

@@ -20,6 +20,7 @@ from imagetl_assets.dask_executor.dagster_internals.prepare import (
     prepare_storages,
 )
 from imagetl_assets.dask_executor.dagster_internals.replacing import left_out
+from imagetl_assets.dask_executor.dagster_internals.steps import free_slots
 from imagetl_assets.dask_executor.run.loop import Run
 from imagetl_assets.dask_executor.run.reexecution import with_steps_never_started
 from imagetl_assets.dask_executor.run.state import RunState
@@ -98,11 +99,13 @@ class DaskExecutor(Executor):
             concurrency = stack.enter_context(
                 InstanceConcurrencyContext(plan_context.instance, plan_context.dagster_run)
             )
+            stack.callback(free_slots, concurrency)
             active = stack.enter_context(
                 ActiveExecution(
                     execution_plan,
                     retry_mode=config.retries,
                     tag_concurrency_limits=config.tag_concurrency_limits,
+                    step_dependency_config=config.step_dependency,
                     instance_concurrency_context=concurrency,
                 )
             )

@@ -54,6 +54,33 @@ def pooled_job() -> None:
         pooled.alias(f"pooled_{number}")()
 
 
+@op(pool="database")
+def holds(context: OpExecutionContext) -> None:
+    """Holds its slot until it is interrupted."""
+    mark(context)
+    for _ in range(600):
+        time.sleep(0.1)
+
+
+@op(pool="database")
+def holds_without_listening(context: OpExecutionContext) -> None:
+    """As `holds`, in one call that nothing interrupts."""
+    mark(context)
+    time.sleep(60)
+
+
+@job(executor_def=dask_executor)
+def holding_job() -> None:
+    holds()
+    pooled()
+
+
+@job(executor_def=dask_executor)
+def deaf_job() -> None:
+    holds_without_listening()
+    pooled()
+
+
 # Order
 
 PRIORITIES = (-1, 5, 0, 9, 2)

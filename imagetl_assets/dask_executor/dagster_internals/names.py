@@ -32,6 +32,10 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.state import KnownExecutionState
 from dagster._core.execution.plan.step import ExecutionStep, IExecutionStep
 from dagster._core.execution.retries import RetryMode
+from dagster._core.execution.step_dependency_config import (
+    StepDependencyConfig,
+    get_step_dependency_config_field,
+)
 from dagster._core.execution.tags import get_tag_concurrency_limits_config
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.error import serializable_error_info_from_exc_info
@@ -77,12 +81,14 @@ __all__ = [
     "ResolvedFromDynamicStepHandle",
     "RetryMode",
     "SerializableErrorInfo",
+    "StepDependencyConfig",
     "StepExecutionContext",
     "StepFailureData",
     "StepOutputHandle",
     "create_compute_log_file_key",
     "create_execution_plan",
     "deserialize_value",
+    "get_step_dependency_config_field",
     "get_tag_concurrency_limits_config",
     "redirect_to_file",
     "serializable_error_info_from_exc_info",

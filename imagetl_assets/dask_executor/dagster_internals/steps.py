@@ -1,4 +1,4 @@
-"""Runs one step, with its hooks, by the two functions that Dagster's own executors use for it."""
+"""What this package does by private functions and attributes of Dagster's execution of steps."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from imagetl_assets.dask_executor.dagster_internals.names import (
         ActiveExecution,
         ExecutionStep,
+        InstanceConcurrencyContext,
         KnownExecutionState,
         PlanExecutionContext,
         StepExecutionContext,
@@ -45,6 +46,15 @@ def run_step(
 def forget_outputs(active: ActiveExecution, step: ExecutionStep) -> None:
     """Have the plan forget the dynamic outputs of a step that did not end, before it runs again."""
     active._prep_for_dynamic_outputs(step)
+
+
+def free_slots(concurrency: InstanceConcurrencyContext) -> None:
+    """Free the slots of pools that steps of the run still hold, when the run ends before they do.
+
+    Dagster frees the slot of each step that it hears has ended, but not those of the others.
+    """
+    for step_key in list(concurrency._claims):
+        concurrency.free_step(step_key)
 
 
 def _is_nothing(step_context: StepExecutionContext, name: str) -> bool:

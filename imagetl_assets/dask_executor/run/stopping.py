@@ -86,8 +86,10 @@ def _wait_for_interrupted_steps(
             batch = state.batches.of(news)
             if batch is None:
                 continue
-            for event in news.events:
-                if event.dagster_event is not None:
-                    yield event.dagster_event
+            for event in filter(None, (each.dagster_event for each in news.events)):
+                yield event
+                if event.step_key in batch.unfinished:
+                    # So Dagster learns which steps have ended, and frees their slots of pools.
+                    state.active.handle_event(event)
             if isinstance(news, Ended):
                 state.drop(batch)

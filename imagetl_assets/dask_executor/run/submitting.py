@@ -46,6 +46,10 @@ class Submitter:
         # A step that holds a slot of a pool, or of a limit by tags, must not wait for a worker.
         limits = state.config.tag_concurrency_limits
         self._limited = bool(limits) or any(map(_is_in_pool, plan.steps))
+        # If a step may start before the one before it has ended, the plan may give it out early.
+        self._makes_rows = (
+            not self._limited and state.config.step_dependency.require_upstream_step_success
+        )
         self._rows = Rows(plan)
         self._submitted = 0
 
@@ -63,7 +67,7 @@ class Submitter:
         known_state = state.active.get_known_state()
         while state.ready and len(state.batches) < most:
             needs, steps, alone = state.ready.take()
-            in_a_row = len(steps) == 1 and not alone and not self._limited
+            in_a_row = len(steps) == 1 and not alone and self._makes_rows
             following = self._rows.after(steps[0]) if in_a_row else []
             self._submit(needs, steps, following, known_state)
 

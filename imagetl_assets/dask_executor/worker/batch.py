@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from distributed import Worker, get_worker
+from distributed import Worker, get_worker, rejoin, secede
 
 from imagetl_assets.dask_executor.dagster_internals.names import DagsterExecutionInterruptedError
 from imagetl_assets.dask_executor.wire import versions
@@ -19,9 +21,7 @@ from imagetl_assets.dask_executor.worker.loading import LoadedInstance, load_ins
 from imagetl_assets.dask_executor.worker.sender import MessageSender
 from imagetl_assets.dask_executor.worker.steps import run_steps_of_batch, worker_name
 
-# Dagster is not thread-safe, and its capture of compute logs redirects the whole process's output:
-# a worker with several threads runs one batch at a time.
-_one_batch_at_a_time = threading.Lock()
+_one_batch = threading.Lock()
 
 
 class CannotRun(Exception):
@@ -38,12 +38,34 @@ def run_batch(header: Header, run_pickle: bytes, batch_pickle: bytes) -> None:
     sender = MessageSender(worker, header["topic"], header["batch"])
     try:
         spec, batch = _unpickled(worker, header, run_pickle, batch_pickle)
-        with _one_batch_at_a_time, interruptible(spec.token):
+        with _one_batch_at_a_time(), interruptible(spec.token):
             _run_claimed_batch(spec, batch, worker, sender)
     except CannotRun as reason:
         sender.refused(str(reason))
     except DagsterExecutionInterruptedError:
         sender.ended()
+
+
+@contextmanager
+def _one_batch_at_a_time() -> Iterator[None]:
+    """While open, no other batch runs in this process.
+
+    Dagster is not thread-safe, and its capture of compute logs redirects the output of the whole
+    process: so a worker with several threads runs one batch at a time, too.
+
+    A step may compute with Dask on the cluster that it runs on. Dask then lets the next task of the
+    worker start, which can be another batch. If that batch kept the worker's thread while it waits,
+    the tasks that the step waits for could not run. So it leaves its place in the worker's thread
+    pool to them (`secede`), and takes it back once it is its turn (`rejoin`).
+    """
+    if not _one_batch.acquire(blocking=False):
+        secede()
+        _one_batch.acquire()
+        rejoin()
+    try:
+        yield
+    finally:
+        _one_batch.release()
 
 
 def _run_claimed_batch(spec: RunSpec, batch: Batch, worker: Any, sender: MessageSender) -> None:

@@ -1,16 +1,18 @@
 """How many steps run at a time, in which order, and on which workers."""
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from dagster import DagsterEventType, DagsterInstance, JobDefinition
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, JobDefinition
 
 from imagetl_assets_tests.dask_executor import jobs_limits as jobs
 from testbed.concurrent_runs import run_at_the_same_time
-from testbed.dagster_runs import Marks, run_error, run_job
+from testbed.dagster_runs import Marks, RunProcess, run_error, run_job
 from testbed.dask_cluster import DaskProcesses
 from testbed.histories import steps_that
+from testbed.processes import wait_for
 
 STEPS = range(jobs.STEPS)
 
@@ -61,6 +63,38 @@ def test_two_runs_share_the_slots_of_a_pool(
     assert all(len(marks.of(f"pooled_{number}")) == 2 for number in STEPS)
     assert most_at_a_time(marks, "pooled") == 1
     slots = instance.event_log_storage.get_concurrency_info("database")
+    assert (slots.active_slot_count, slots.pending_step_count) == (0, 0)
+
+
+@pytest.mark.parametrize("job", ["holding_job", "deaf_job"])
+def test_a_run_that_is_stopped_holds_no_slot_of_a_pool(
+    job: str, cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    storage = instance.event_log_storage
+    storage.set_concurrency_slots("database", 1)
+    run = RunProcess.start(jobs.__name__, job, instance, cluster.run_config(), tags=marks.tags)
+    wait_for(lambda: list(marks.folder.iterdir()))
+    assert storage.get_concurrency_info("database").active_slot_count == 1
+    run.process.send_signal(signal.SIGINT)
+    run.wait()
+    assert run.status is DagsterRunStatus.CANCELED
+    slots = storage.get_concurrency_info("database")
+    assert (slots.active_slot_count, slots.pending_step_count) == (0, 0)
+
+
+def test_a_run_whose_cluster_is_lost_holds_no_slot_of_a_pool(
+    own_cluster: Callable[..., DaskProcesses], instance: DagsterInstance, marks: Marks
+) -> None:
+    dask = own_cluster(1)
+    storage = instance.event_log_storage
+    storage.set_concurrency_slots("database", 1)
+    config = dask.run_config()
+    run = RunProcess.start(jobs.__name__, "holding_job", instance, config, tags=marks.tags)
+    wait_for(lambda: list(marks.folder.iterdir()))
+    dask.stop()
+    run.wait()
+    assert run.status is DagsterRunStatus.FAILURE
+    slots = storage.get_concurrency_info("database")
     assert (slots.active_slot_count, slots.pending_step_count) == (0, 0)
 
 

@@ -1,0 +1,31 @@
+"""Steps may compute with Dask on the cluster that they run on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from dagster import DagsterInstance, execute_job
+from dagster._core.definitions.reconstruct import ReconstructableJob
+
+from imagetl_assets_tests.dask_executor import jobs_nested as jobs
+from testbed.dask_cluster import DaskProcesses
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_steps_can_use_all_of_dasks_ways_to_compute(
+    workers: int,
+    threads: int,
+    own_cluster: Callable[..., DaskProcesses],
+    instance: DagsterInstance,
+) -> None:
+    dask = own_cluster(workers, f"--nthreads={threads}")
+    for way in jobs.WAYS:
+        job = ReconstructableJob.for_module(jobs.__name__, f"{way.name}_job")
+        with execute_job(job, instance, run_config=dask.run_config()) as result:
+            assert result.success, way.name
+            assert [result.output_for_node(f"step_{number}") for number in range(4)] == [
+                jobs.RESULT
+            ] * 4
