@@ -132,6 +132,11 @@ class Cluster:
         self._question = question
         self._ask(None)
 
+    def note(self, token: str, execution: str, question: int) -> None:
+        """Note with the scheduler that a question of a worker is answered; see `wire.messages`."""
+        keys = [token, execution]
+        self._in_background(self._client.scheduler.set_metadata, keys=keys, value=question)
+
     def interrupt(self, token: str, patience: float) -> None:
         """Interrupt what the workers are running of a run; waits `patience` seconds at most."""
         call = by_name(INTERRUPT, token)

@@ -31,6 +31,7 @@ from imagetl_assets.dask_executor.wire.messages import (
     Ended,
     ForwardedEvent,
     Message,
+    Progress,
     Refused,
     StartedTwice,
 )
@@ -97,7 +98,7 @@ class Run:
         """Write the events of all messages at once: a transaction costs more than what is in it.
 
         What is ignored later is not written either: messages that follow on the loss of their
-        worker or task.
+        worker or task. Workers that wait for their events are told.
         """
         events: list[ForwardedEvent] = []
         lost: set[str | int] = set()
@@ -112,6 +113,9 @@ class Run:
                     if self._state.batches.of(news):
                         events += news.events
         self._writer.write(events)
+        for news in all_news:
+            if isinstance(news, Progress) and news.question:
+                self._state.cluster.note(self._submitter.token, news.execution, news.question)
 
     def _take(self, news: News) -> Iterator[DagsterEvent]:
         match news:

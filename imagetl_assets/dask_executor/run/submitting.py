@@ -42,7 +42,7 @@ class Submitter:
     def __init__(self, state: RunState, plan: ExecutionPlan) -> None:
         self.token = uuid.uuid4().hex
         self._state = state
-        self._run_spec = _run_spec(state, plan, self.token).to_wire()
+        self._run_spec = _run_spec(state, plan).to_wire()
         # A step that holds a slot of a pool, or of a limit by tags, must not wait for a worker.
         limits = state.config.tag_concurrency_limits
         self._limited = bool(limits) or any(map(_is_in_pool, plan.steps))
@@ -87,7 +87,9 @@ class Submitter:
             BatchInFlight(number, needs, keys[: len(steps)], keys[len(steps) :])
         )
         cluster = self._state.cluster
-        header = Header(versions=own_versions(), topic=cluster.topic, batch=number)
+        header = Header(
+            versions=own_versions(), token=self.token, topic=cluster.topic, batch=number
+        )
         cluster.submit(
             number,
             self.token,
@@ -103,11 +105,10 @@ def warm_up_source(context: PlanOrchestrationContext, load_data: RepositoryLoadD
     return f"from imagetl_assets.dask_executor.worker.loading import warm_up; warm_up({pickled!r})"
 
 
-def _run_spec(state: RunState, plan: ExecutionPlan, token: str) -> RunSpec:
+def _run_spec(state: RunState, plan: ExecutionPlan) -> RunSpec:
     context = state.context
     job = context.reconstructable_job
     return RunSpec(
-        token=token,
         job=job,
         # Steps look up there which of their inputs are from the parent run.
         dagster_run=context.dagster_run._replace(

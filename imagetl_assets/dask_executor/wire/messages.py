@@ -26,6 +26,13 @@ that the batch was started before and runs nothing. The run's process decides wh
 If worker 1 was only cut off and sends more after that, its messages are ignored: each start of a
 batch has an `execution` of its own, and the run's process follows only the first that it hears of.
 
+A step may read the event log, and has to find there what it has done itself. Then its worker asks
+to be told when its events are written. The answer is a note of the scheduler, which it reads:
+
+                 <-------------- Progress    events of a, question=1
+    write them
+    note 1 with the scheduler -> the step goes on
+
 If a worker cannot run the job at all, it says so, and the run fails with that reason:
 
     submit batch 7 ------------>
@@ -100,9 +107,16 @@ class Begun(Message):
 
 @dataclass(frozen=True)
 class Progress(Message):
-    """Events of the batch's steps. `urgent` says that the worker waits until they are written."""
+    """Events of the batch's steps.
+
+    Attributes:
+        urgent: whether the worker waits until they are written.
+        question: what the run's process is to note with the scheduler once they are written, so
+            that the worker sees it; 0 if it need not.
+    """
 
     urgent: bool = False
+    question: int = 0
 
     @property
     def can_wait(self) -> bool:

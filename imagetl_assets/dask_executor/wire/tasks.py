@@ -29,9 +29,17 @@ if TYPE_CHECKING:
 
 
 class Header(TypedDict):
-    """What a worker has to know before it unpickles: plain values only."""
+    """What a worker has to know before it unpickles: plain values only.
+
+    Attributes:
+        versions: of the run's process.
+        token: unique for one execution of one run.
+        topic: the topic of the scheduler under which the worker publishes its messages.
+        batch: the number of the batch, as in `Batch`.
+    """
 
     versions: Versions
+    token: str
     topic: str
     batch: int
 
@@ -41,7 +49,6 @@ class RunSpec:
     """What is the same for every batch of a run.
 
     Attributes:
-        token: unique for one execution of one run.
         job: where workers load the job from.
         dagster_run: the run, as Dagster stores it.
         run_config: the run's config.
@@ -53,7 +60,6 @@ class RunSpec:
         code_version: a digest of the job's source files, or None if it is not known.
     """
 
-    token: str
     job: ReconstructableJob
     dagster_run: DagsterRun
     run_config: Mapping[str, object]

@@ -35,11 +35,19 @@ def run_batch(header: Header, run_pickle: bytes, batch_pickle: bytes) -> None:
     nothing, as the run's process decides what is run again.
     """
     worker: Any = get_worker()  # Dask types its loop as one without an asyncio loop.
-    sender = MessageSender(worker, header["topic"], header["batch"])
+    sender = MessageSender(worker, header)
     try:
         spec, batch = _unpickled(worker, header, run_pickle, batch_pickle)
-        with _one_batch_at_a_time(), interruptible(spec.token):
-            _run_claimed_batch(spec, batch, worker, sender)
+        with _one_batch_at_a_time(), interruptible(header["token"]):
+            claim = asyncio.run_coroutine_threadsafe(
+                _claim(worker, header, sender.execution), worker.loop.asyncio_loop
+            )
+            job, loaded = _load(spec, worker)
+            if not claim.result():
+                sender.started_twice()
+                return
+            with loaded.forwarder.forward(spec.dagster_run.run_id, sender):
+                run_steps_of_batch(spec, batch, job, loaded, sender)
     except CannotRun as reason:
         sender.refused(str(reason))
     except DagsterExecutionInterruptedError:
@@ -66,19 +74,6 @@ def _one_batch_at_a_time() -> Iterator[None]:
         yield
     finally:
         _one_batch.release()
-
-
-def _run_claimed_batch(spec: RunSpec, batch: Batch, worker: Any, sender: MessageSender) -> None:
-    """Run the batch, unless it was started before; what is needed is loaded while this is asked."""
-    claim = asyncio.run_coroutine_threadsafe(
-        _claim(worker, spec.token, batch.number, sender.execution), worker.loop.asyncio_loop
-    )
-    job, loaded = _load(spec, worker)
-    if not claim.result():
-        sender.started_twice()
-        return
-    with loaded.forwarder.forward(spec.dagster_run.run_id, sender):
-        run_steps_of_batch(spec, batch, job, loaded, sender)
 
 
 def _unpickled(
@@ -109,12 +104,12 @@ def _run_spec(run_pickle: bytes) -> RunSpec:
     return spec
 
 
-async def _claim(worker: Worker, token: str, batch: int, execution: str) -> bool:
+async def _claim(worker: Worker, header: Header, execution: str) -> bool:
     """Return whether this is the first start of the batch, by a note left with the scheduler.
 
     The two remote calls are those behind Client.get_metadata and Client.set_metadata.
     """
-    keys = [token, batch]
+    keys = [header["token"], header["batch"]]
     if await worker.scheduler.get_metadata(keys=keys, default=None) is not None:
         return False
     await worker.scheduler.set_metadata(keys=keys, value=execution)

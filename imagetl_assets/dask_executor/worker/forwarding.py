@@ -10,20 +10,20 @@ Three states of an event matter here:
 - *safe*: the scheduler has it, so the death of this worker does not lose it (see `sender`);
 - *written*: the run's process has written it into the event log, where others can read it.
 
-A step starts once what was before it is safe, or written, if the step depends on it. Dagster reads
-from the event log which versions of assets a step has as inputs; so these reads wait until what
-this batch has told of the assets is written.
+A step starts once what was before it is safe, or written, if the step depends on it. What a step
+reads from the event log has to hold what the step has told: so the methods of the event log that
+read events wait until that is written, if it may concern them. Dagster itself reads in this way:
+for example, which materialization an asset check is about.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dagster import DagsterEventType
+from dagster import AssetKey, DagsterEventType
 from sqlalchemy.exc import DBAPIError
 
 from imagetl_assets.dask_executor.dagster_internals.event_log import (
@@ -32,36 +32,40 @@ from imagetl_assets.dask_executor.dagster_internals.event_log import (
     steps_with,
 )
 from imagetl_assets.dask_executor.wire.messages import ForwardedEvent
+from imagetl_assets.dask_executor.worker.sender import poll
 
 if TYPE_CHECKING:
-    from dagster import AssetKey, DagsterInstance
+    from dagster import DagsterInstance
 
-    from imagetl_assets.dask_executor.dagster_internals.names import AssetRecord, EventLogEntry
+    from imagetl_assets.dask_executor.dagster_internals.names import EventLogEntry
     from imagetl_assets.dask_executor.worker.sender import MessageSender
 
-WRITTEN_SECONDS = 30.0
-"""How long a step that needs what was told waits until it is written, at most."""
-WRITTEN_POLL_SECONDS = 0.001, 0.05
-"""From the first look to the next, and between two looks at most. Each look is a query."""
+T = TypeVar("T")
+
+_READS_EVENTS = ("get_", "fetch_", "all_asset_keys", "has_asset_key")
+_READS_OTHER_THINGS = ("concurrency", "pool", "dynamic_partition", "tags_to_index", "freshness")
 
 
 class EventForwarder:
-    """Takes the place of the `store_event` of a worker's event log."""
+    """Takes the place of `store_event` of a worker's event log, and of its methods that read."""
 
     def __init__(self, instance: DagsterInstance) -> None:
         self._instance = instance
         storage: Any = instance.event_log_storage  # Its methods are replaced in this one object.
         self._storage = storage
-        self._makes_rows = knows_rows(self._storage)
+        self._makes_rows = knows_rows(storage)
         self._run_id: str | None = None
         self._sender: MessageSender | None = None
-        self._told_assets: dict[AssetKey, float] = {}  # when, for those that may not be written
+        # What was told since all was written: kinds of events, None for lines, and their assets.
+        self._told_types: set[DagsterEventType | None] = set()
+        self._told_assets: set[AssetKey] = set()
         self._store_event = storage.store_event
+        self._read_records = storage.get_records_for_run
         storage.store_event = self._forward_or_store
         storage.store_event_batch = self._forward_or_store_each
-        # Dagster reads with this which version of an asset a step's output is made from.
-        self._read_asset_records = storage.get_asset_records
-        storage.get_asset_records = self._get_asset_records
+        for name in dir(type(storage)):
+            if _reads_events(name):
+                setattr(storage, name, self._waiting(getattr(storage, name)))
 
     @contextmanager
     def forward(self, run_id: str, sender: MessageSender) -> Iterator[None]:
@@ -71,24 +75,28 @@ class EventForwarder:
             yield
         finally:
             self._run_id = self._sender = None
-            self._told_assets.clear()
+            self._nothing_told()
 
-    def wait_until_written(self, step_keys: AbstractSet[str]) -> bool:
+    def wait_until_successful(self, step_keys: AbstractSet[str]) -> bool:
         """Wait until the event log says that these steps have succeeded, which was told.
 
-        Returns False if that takes longer than `WRITTEN_SECONDS`.
+        Returns False if that takes longer than `sender.WRITTEN_SECONDS`.
         """
-        written = _wait_for(lambda: self._have_succeeded(step_keys))
-        if written:
+        written = poll(lambda: self._have_succeeded(step_keys))
+        if written:  # And with that, what they have told of assets, as it was told before.
             self._told_assets.clear()
         return written
+
+    def _nothing_told(self) -> None:
+        self._told_types.clear()
+        self._told_assets.clear()
 
     def _have_succeeded(self, step_keys: AbstractSet[str]) -> bool:
         success = DagsterEventType.STEP_SUCCESS
         assert self._run_id is not None
         if not self._makes_rows:
-            entries = self._instance.all_logs(self._run_id, of_type=success)
-            return step_keys <= {entry.step_key for entry in entries}
+            records = self._read_records(self._run_id, of_type=success).records
+            return step_keys <= {record.event_log_entry.step_key for record in records}
         try:
             return step_keys <= steps_with(success, self._storage, self._run_id, step_keys)
         except DBAPIError:
@@ -106,45 +114,50 @@ class EventForwarder:
         told = event.dagster_event
         row = row_of(self._storage, event) if self._makes_rows else None
         sender.add(ForwardedEvent(row, None if row else event, told))
-        if told is not None and told.is_step_materialization and told.asset_key is not None:
-            self._told_assets[told.asset_key] = event.timestamp
+        self._told_types.add(told.event_type if told else None)
+        # Of a check, the asset stands in the data of its event.
+        for source in (told, getattr(told, "event_specific_data", None)):
+            if isinstance(asset := getattr(source, "asset_key", None), AssetKey):
+                self._told_assets.add(asset)
 
-    def _get_asset_records(
-        self, asset_keys: Sequence[AssetKey] | None = None
-    ) -> Sequence[AssetRecord]:
-        """Return the assets' records, with what this batch's steps have told of them.
+    def _waiting(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a method that reads as `read`, once what was told is written, if need be."""
 
-        Dagster notes with an asset from which version of another asset it was made, also if the
-        same step has made both.
+        def waiting_read(*args: Any, **kwargs: Any) -> Any:
+            if self._told_types and self._concerns([*args, *kwargs.values()]):
+                sender = self._sender
+                if sender is not None and sender.wait_until_written():
+                    self._nothing_told()
+            return read(*args, **kwargs)
+
+        return waiting_read
+
+    def _concerns(self, arguments: Sequence[Any]) -> bool:
+        """Whether a read with these arguments may be about something that was told.
+
+        If it names assets or types of events, something has to have been told of these.
         """
-        told = {key: at for key, at in self._told_assets.items() if key in (asset_keys or [])}
-        if told and self._sender is not None:
-            self._sender.progress(urgent=True).result()
-            _wait_for(lambda: self._are_written(told))
-            for key in told:
-                self._told_assets.pop(key, None)
-        return self._records(asset_keys)
-
-    def _records(self, asset_keys: Sequence[AssetKey] | None) -> Sequence[AssetRecord]:
-        records: Sequence[AssetRecord] = self._read_asset_records(asset_keys)
-        return records
-
-    def _are_written(self, told: Mapping[AssetKey, float]) -> bool:
-        written = {}
-        for record in self._records(list(told)):
-            entry = record.asset_entry
-            if entry.last_materialization is not None:
-                written[entry.asset_key] = entry.last_materialization.timestamp
-        return all(written.get(key, 0) >= at for key, at in told.items())
+        assets = set(_named(arguments, AssetKey))
+        types = set(_named(arguments, DagsterEventType))
+        return not (assets and assets.isdisjoint(self._told_assets)) and not (
+            types and types.isdisjoint(self._told_types)
+        )
 
 
-def _wait_for(written: Callable[[], bool]) -> bool:
-    """Wait until the event log holds what is looked for; False if it takes `WRITTEN_SECONDS`."""
-    deadline = time.monotonic() + WRITTEN_SECONDS
-    pause, longest = WRITTEN_POLL_SECONDS
-    while not written():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(pause)
-        pause = min(1.5 * pause, longest)
-    return True
+def _reads_events(method: str) -> bool:
+    """Whether a method of an event log reads events, or what is kept of them."""
+    return method.startswith(_READS_EVENTS) and not any(
+        other in method for other in _READS_OTHER_THINGS
+    )
+
+
+def _named(arguments: Iterable[Any], kind: type[T]) -> Iterator[T]:
+    """Yield what the arguments of a read name of a kind, by themselves or in a filter."""
+    for argument in arguments:
+        if isinstance(argument, kind):
+            yield argument
+        elif type(argument) in (list, tuple, set, frozenset):  # Dagster's own records are tuples.
+            yield from _named(argument, kind)
+        else:
+            inner = (getattr(argument, name, None) for name in ("asset_key", "event_type"))
+            yield from (each for each in inner if isinstance(each, kind))

@@ -150,7 +150,7 @@ class _BatchRun:
         before = self._steps_before(step)
         if not (before <= self._succeeded and self._inputs(step) <= self._outputs):
             return False
-        return not before or self._forwarder.wait_until_written(before)
+        return not before or self._forwarder.wait_until_successful(before)
 
     def _noting_success(self, events: Iterator[DagsterEvent]) -> Iterator[DagsterEvent]:
         outputs = set()
