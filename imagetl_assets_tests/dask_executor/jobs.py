@@ -40,3 +40,13 @@ def waits(context: OpExecutionContext) -> None:
 @job(executor_def=dask_executor)
 def waiting_job() -> None:
     waits()
+
+
+@op
+def marks_once(context: OpExecutionContext) -> None:
+    mark(context)
+
+
+@job(executor_def=dask_executor)
+def mark_job() -> None:
+    marks_once()

@@ -7,6 +7,7 @@ Look here first if a new version of Dagster breaks something or makes runs slowe
 - `replacing`: decides for each row of the table whether it is used
 - `prepare`: applies the rows to a process or to an instance
 - `names`: the private classes and functions that are used as they are, in one list
+- `instances`: references to instances, and where an instance is
 - `steps`: runs one step as Dagster's own executors do
 - `database`, `event_log`, `sqlite`, `migrations`, `transactions`, `lookups`, `compute_logs`: the
   replacements themselves, by subject

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from imagetl_assets.dask_executor.dagster_internals.instances import with_absolute_paths
 from imagetl_assets.dask_executor.dagster_internals.names import GLOBAL_CONCURRENCY_TAG
 from imagetl_assets.dask_executor.run.batches import BatchInFlight
 from imagetl_assets.dask_executor.run.ready_steps import Needs, state_for_steps
@@ -101,7 +102,8 @@ class Submitter:
 
 def warm_up_source(context: PlanOrchestrationContext, load_data: RepositoryLoadData | None) -> str:
     """Return Python source that loads what the steps of a run need of Dagster, and never fails."""
-    pickled = pickle.dumps((context.reconstructable_job, load_data, context.instance.get_ref()))
+    instance_ref = with_absolute_paths(context.instance.get_ref())
+    pickled = pickle.dumps((context.reconstructable_job, load_data, instance_ref))
     return f"from imagetl_assets.dask_executor.worker.loading import warm_up; warm_up({pickled!r})"
 
 
@@ -116,7 +118,7 @@ def _run_spec(state: RunState, plan: ExecutionPlan) -> RunSpec:
             and plan.step_keys_to_execute
         ),
         run_config=context.run_config,
-        instance_ref=context.instance.get_ref(),
+        instance_ref=with_absolute_paths(context.instance.get_ref()),
         retry_mode=state.config.retries,
         repository_load_data=plan.repository_load_data,
         step_output_versions=plan.known_state.step_output_versions,

@@ -12,6 +12,7 @@ from typing import Any
 
 from distributed import Worker, get_worker, rejoin, secede
 
+from imagetl_assets.dask_executor.dagster_internals.instances import place_of
 from imagetl_assets.dask_executor.dagster_internals.names import DagsterExecutionInterruptedError
 from imagetl_assets.dask_executor.wire import versions
 from imagetl_assets.dask_executor.wire.tasks import Batch, Header, RunSpec
@@ -132,9 +133,18 @@ def _load(spec: RunSpec, worker: Worker) -> tuple[LoadedJob, LoadedInstance]:
             "Deploy the same code to both and restart the worker."
         )
     try:
-        return job, load_instance(spec.instance_ref)
+        loaded = load_instance(spec.instance_ref)
+        knows_run = loaded.knows_run(spec.dagster_run.run_id)
     except Exception as error:
         raise CannotRun(
             f"{where} cannot open the run's Dagster instance: {type(error).__name__}: {error}. "
             "Workers need access to the storage that dagster.yaml names."
         ) from error
+    if not knows_run:
+        raise CannotRun(
+            f"{where} has another Dagster instance than the run's process: the one at "
+            f"{place_of(loaded.instance)} has no run {spec.dagster_run.run_id}. Have dagster.yaml "
+            "name a folder that the worker's host shares, or PostgreSQL, and set the environment "
+            "variables that it names to the same values for the worker."
+        )
+    return job, loaded

@@ -33,12 +33,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class LoadedInstance:
     """An instance, and what takes the events from it."""
 
     instance: DagsterInstance
     forwarder: EventForwarder
+    _known_run: str | None = None
+
+    def knows_run(self, run_id: str) -> bool:
+        """Whether this is the instance that holds the run. It is asked once for each run."""
+        if self._known_run != run_id and self.instance.get_run_by_id(run_id) is not None:
+            self._known_run = run_id
+        return self._known_run == run_id
 
 
 _instances: OrderedDict[object, LoadedInstance] = OrderedDict()

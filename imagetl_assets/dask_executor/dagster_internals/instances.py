@@ -1,0 +1,46 @@
+"""References to Dagster instances, and what can be told of an instance in a message."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import make_url
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from imagetl_assets.dask_executor.dagster_internals.names import InstanceRef
+
+
+def with_absolute_paths(ref: InstanceRef) -> InstanceRef:
+    """Return a reference that means the same in a process with another working directory.
+
+    A `base_dir` of dagster.yaml may be relative, and is meant from where the run's process is.
+    """
+    changed: dict[str, Any] = {
+        name: _absolute(value)
+        for name, value in ref._asdict().items()
+        if isinstance(value, ConfigurableClassData)
+    }
+    return ref._replace(**changed)
+
+
+def place_of(instance: DagsterInstance) -> str:
+    """Return where an instance keeps its runs, without credentials."""
+    storage: Any = instance.run_storage
+    engine, sqlite = getattr(storage, "_engine", None), getattr(storage, "_conn_string", None)
+    url = engine.url if engine is not None else make_url(sqlite) if sqlite else None
+    if url is None:
+        return instance.root_directory
+    return str(url.database if sqlite else url.render_as_string(hide_password=True))
+
+
+def _absolute(data: ConfigurableClassData) -> ConfigurableClassData:
+    config = yaml.safe_load(data.config_yaml)
+    base = config.get("base_dir") if isinstance(config, dict) else None
+    if not isinstance(base, str) or os.path.isabs(base):
+        return data
+    return data._replace(config_yaml=yaml.safe_dump({**config, "base_dir": os.path.abspath(base)}))
