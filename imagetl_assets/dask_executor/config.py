@@ -76,7 +76,18 @@ CONFIG_SCHEMA: dict[str, Any] = {
     "worker_timeout": Field(
         IntSource,
         default_value=60,
-        description="Seconds to wait for a worker (or for the scheduler) before the run fails.",
+        description=(
+            "Seconds to wait for a worker (or for the scheduler) before the run fails. Ten times "
+            "as long while a worker is starting, as far as the kind of cluster tells."
+        ),
+    ),
+    "worker_silence": Field(
+        IntSource,
+        default_value=90,
+        description=(
+            "Seconds without a heartbeat after which a worker counts as lost. Raise it for steps "
+            "that are longer in one call into C which does not release Python's lock (GIL)."
+        ),
     ),
     "same_environment": Field(
         [str],
@@ -101,11 +112,13 @@ class ExecutorConfig:
     step_dependency: StepDependencyConfig = field(default_factory=StepDependencyConfig.default)
     max_worker_losses: int = 2
     worker_timeout: float = 60
+    worker_silence: float = 90
     same_environment: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Refuse numbers that a schema cannot."""
-        for name, least in (("max_concurrent", 0), ("max_worker_losses", 0), ("worker_timeout", 1)):
+        least_values = {"max_concurrent": 0, "max_worker_losses": 0, "worker_timeout": 1}
+        for name, least in {**least_values, "worker_silence": 1}.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise DagsterInvariantViolationError(
@@ -125,5 +138,6 @@ class ExecutorConfig:
             step_dependency=StepDependencyConfig.from_config(config.get("step_dependency_config")),
             max_worker_losses=config["max_worker_losses"],
             worker_timeout=config["worker_timeout"],
+            worker_silence=config["worker_silence"],
             same_environment=tuple(config.get("same_environment") or ()),
         )

@@ -119,7 +119,12 @@ def test_config_that_makes_no_sense_is_refused_before_the_run_starts(
 
 @pytest.mark.parametrize(
     "config",
-    [{"max_concurrent": -1}, {"max_worker_losses": -1}, {"worker_timeout": 0}],
+    [
+        {"max_concurrent": -1},
+        {"max_worker_losses": -1},
+        {"worker_timeout": 0},
+        {"worker_silence": 0},
+    ],
     ids=str,
 )
 def test_numbers_out_of_range_fail_the_run_with_the_reason(

@@ -5,6 +5,7 @@
 - `connecting`: connects to a scheduler, or says what is wrong
 - `opening`: puts these together, for the time of a run
 - `cluster`: hands batches to Dask, and hears what becomes of them
+- `heartbeats`: which workers the scheduler has heard nothing of
 - `news`: what can be heard
 - `worker_settings`: how workers are set that are started here
 """

@@ -12,6 +12,7 @@ from typing import Any
 from distributed import CancelledError, Client, Future
 
 from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
+from imagetl_assets.dask_executor.clusters.heartbeats import Heartbeats
 from imagetl_assets.dask_executor.clusters.news import News, TaskOver, WorkerAnswered, WorkerLost
 from imagetl_assets.dask_executor.wire.calls import by_name
 from imagetl_assets.dask_executor.wire.messages import Message, from_wire
@@ -23,11 +24,28 @@ RUN_BATCH = "imagetl_assets.dask_executor.worker.batch.run_batch"
 INTERRUPT = "imagetl_assets.dask_executor.worker.interrupts.interrupt"
 
 
-class Cluster:
-    """The connection of one run to its cluster."""
+async def _remove_worker(dask_scheduler: Any, address: str) -> None:
+    await dask_scheduler.remove_worker(address, stimulus_id="dagster-worker-is-silent")
 
-    def __init__(self, client: Client, expected_workers: int = 0) -> None:
+
+class Cluster:
+    """The connection of one run to its cluster.
+
+    Attributes:
+        is_starting: tells whether workers are starting that have not joined yet.
+        topic: the topic of the scheduler under which workers publish their messages.
+        workers: what the scheduler says of its workers, by address.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        expected_workers: int = 0,
+        is_starting: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._client: Any = client  # Dask types little of it.
+        self._heartbeats = Heartbeats()
+        self.is_starting = is_starting
         self._news: SimpleQueue[News] = SimpleQueue()
         self._futures: dict[int, Future[None]] = {}
         self._expected_workers = expected_workers
@@ -121,11 +139,18 @@ class Cluster:
             ping, self._ping = self._ping, None
             if ping.exception() is None:
                 self.workers = ping.result()["workers"]
+                self._heartbeats.note(self.workers)
         elif now - self._last_answer > max(patience, 2 * PING_SECONDS):
             raise DaskClusterError(
                 f"The Dask scheduler at {self.address} has not answered for {patience:.0f} s. "
                 "Restart it and re-execute the run from failure: what had succeeded is kept."
             )
+
+    def drop_silent_workers(self, seconds: float) -> None:
+        """Take workers without a heartbeat for so many seconds for lost, as the news then say."""
+        for address in self._heartbeats.silent(seconds):
+            self._news.put(WorkerLost(address, expected=False))
+            self._in_background(self._client._run_on_scheduler, _remove_worker, address=address)
 
     def ask_workers(self, question: Callable[[], Any]) -> None:
         """Have each worker, also those that join later, call this once; answers are news."""

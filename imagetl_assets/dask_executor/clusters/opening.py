@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from imagetl_assets.dask_executor.clusters.cluster import Cluster
 from imagetl_assets.dask_executor.clusters.connecting import connect
-from imagetl_assets.dask_executor.clusters.starting import start
+from imagetl_assets.dask_executor.clusters.starting import is_starting, start
 
 
 @contextmanager
@@ -36,6 +37,7 @@ def open_cluster(
         # By its address, as a client that is given the cluster object waits for all workers.
         security = getattr(started, "security", None)
         with connect(started.scheduler_address, patience, security) as client:
-            yield Cluster(client, expected_workers=len(getattr(started, "worker_spec", ())))
+            expected = len(getattr(started, "worker_spec", ()))
+            yield Cluster(client, expected, partial(is_starting, started))
     finally:
         started.close()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dask.system import CPU_COUNT
-from distributed import LocalCluster
+from distributed import LocalCluster, Status
 from distributed.system import MEMORY_LIMIT
 
 from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
@@ -34,6 +34,19 @@ def start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) ->
         return _start_local(options, warm_up)
     _check_programs(kind, cluster_class)
     return cluster_class(**{**KINDS[kind].defaults(job_name), **options})
+
+
+def is_starting(cluster: Any) -> bool:
+    """Whether a cluster that was started here has workers that start, and have not joined yet.
+
+    A batch system counts a job that waits in its queue as one, too.
+    """
+    wanted = getattr(cluster, "worker_spec", {})
+    made = getattr(cluster, "workers", {})
+    alive = (Status.undefined, Status.created, Status.init, Status.starting, Status.running)
+    return len(made) < len(wanted) or any(
+        getattr(worker, "status", None) in alive for worker in made.values()
+    )
 
 
 def _class_of(name: str, kind: ClusterKind) -> Any:

@@ -20,6 +20,10 @@ LAST_MESSAGE_SECONDS = 10.0
 """Between Dask's word that a task is over and the task's own last message, at most."""
 
 
+STARTING_FACTOR = 10
+"""So many times longer is waited for a worker while one is starting: a busy machine may be slow."""
+
+
 class TimeLimits:
     """Looks at each turn of the loop whether something is waited for in vain."""
 
@@ -35,6 +39,7 @@ class TimeLimits:
         """
         patience = self._state.config.worker_timeout
         self._state.cluster.check(patience)
+        self._state.cluster.drop_silent_workers(self._state.config.worker_silence)
         now = time.monotonic()
         for batch in self._state.batches:
             if batch.over_since is not None and now - batch.over_since > LAST_MESSAGE_SECONDS:
@@ -49,7 +54,9 @@ class TimeLimits:
             self._no_worker_since = None
         elif self._no_worker_since is None:
             self._no_worker_since = now
-        elif now - self._no_worker_since > patience:
+        elif now - self._no_worker_since > (
+            STARTING_FACTOR * patience if cluster.is_starting() else patience
+        ):
             raise DaskClusterError(
                 f"The Dask scheduler at {cluster.address} has had no worker for "
                 f"{patience:.0f} s. Start some (`dask worker {cluster.address}`) and "
