@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from imagetl_assets.images.bundles import KINDS
-from imagetl_assets.images.bundles.kind import SNIFFED, DamagedFrame, FrameSpan
+from imagetl_assets.images.bundles.kind import SNIFFED, DamagedFrame, FrameSpan, Remarks
 from imagetl_assets.images.window import BLOCK_SIZE, Window
 
-__all__ = ["DamagedFrame", "FrameSpan", "find_frames", "looks_like_bundle"]
+__all__ = ["DamagedFrame", "FrameSpan", "Remarks", "find_frames", "looks_like_bundle"]
 
 
 def find_frames(
-    file: BinaryIO, *, block_size: int = BLOCK_SIZE
+    file: BinaryIO, *, block_size: int = BLOCK_SIZE, remarks: Remarks | None = None
 ) -> Iterator[FrameSpan | DamagedFrame]:
     """Yield the pieces of a bundle in order, damaged ones included.
 
@@ -21,6 +21,7 @@ def find_frames(
         file: any seekable binary file. It is read forwards in ranges of about `block_size` bytes,
             and again only where images are larger than half of that. Memory is that of two blocks.
         block_size: in bytes.
+        remarks: is told what is unusual about the bundle, although it damages no frame.
 
     Raises:
         OSError: the file cannot be read. What is wrong with its images raises nothing.
@@ -28,7 +29,7 @@ def find_frames(
     window = Window(file, block_size)
     head = window.peek(0, SNIFFED)
     kind = next((kind for kind in KINDS if kind.recognises(head)), KINDS[-1])
-    return kind.pieces(window)
+    return kind.pieces(window, remarks or Remarks())
 
 
 def looks_like_bundle(head: bytes) -> str | None:
@@ -40,10 +41,10 @@ def looks_like_bundle(head: bytes) -> str | None:
     """
     if any(kind.recognises(head) for kind in KINDS):
         return None
-    start = head.lstrip(b"\n")
+    start = head.lstrip()
     if not start:
-        return "it is empty" if not head else "it starts with nothing but newlines"
-    text = start.lstrip().lower()
+        return "it is empty" if not head else "it starts with nothing but newlines and spaces"
+    text = start.lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "it starts like an HTML page"
     if text.startswith(b"<"):

@@ -18,6 +18,7 @@ from imagetl_assets.images.errors import ImageError
 BLOCK_SIZE = 1024 * 1024
 
 _NEWLINES = re.compile(rb"\n*")
+_WHITESPACE = re.compile(rb"[\n\r\t ]*")
 
 
 class Window:
@@ -70,7 +71,7 @@ class Window:
 
     def peek(self, pos: int, length: int) -> bytes:
         """Return up to `length` (small) bytes from `pos` on."""
-        return self.read(pos, max(0, min(length, self.size - pos)))
+        return self.read(pos, min(length, self.size - pos)) if pos < self.size else b""
 
     def find(self, needle: bytes, pos: int, end: int) -> int:
         """Return where `needle` first lies within `pos`..`end`, or -1."""
@@ -81,20 +82,35 @@ class Window:
             pos = self.start + len(self.data) - len(needle) + 1
         return -1
 
-    def search(self, pattern: re.Pattern[bytes], width: int, pos: int) -> int:
-        """Return where `pattern`, which is `width` bytes wide, first matches from `pos`, or -1."""
-        while pos + width <= self.size:
-            i = self.index(pos, width)
-            if match := pattern.search(self.data, i):
-                return self.start + match.start()
-            pos = self.start + len(self.data) - width + 1
+    def search(self, pattern: re.Pattern[bytes], width: int, pos: int, end: int) -> int:
+        """Return where `pattern`, which is at most `width` bytes wide, first matches, or -1.
+
+        The match begins within `pos`..`end`.
+        """
+        while pos < end:
+            i = self.index(pos, min(width, self.size - pos))
+            held = self.start + len(self.data)
+            # Near the end of the block, a pattern may match less than it would with what follows.
+            after = len(self.data) - (width - 1 if held < self.size else 0)
+            match = pattern.search(self.data, i, max(i, end + width - self.start))
+            if match and match.start() < after:
+                found = self.start + match.start()
+                return found if found < end else -1
+            pos = self.start + after
         return -1
 
     def skip_newlines(self, pos: int) -> int:
         """Return the first position from `pos` on that holds no newline."""
+        return self._skip(_NEWLINES, pos)
+
+    def skip_whitespace(self, pos: int) -> int:
+        """Return the first position from `pos` on that holds no line end, tab or space."""
+        return self._skip(_WHITESPACE, pos)
+
+    def _skip(self, pattern: re.Pattern[bytes], pos: int) -> int:
         while pos < self.size:
             i = self.index(pos)
-            match = _NEWLINES.match(self.data, i)
+            match = pattern.match(self.data, i)
             assert match is not None
             pos = self.start + match.end()
             if match.end() < len(self.data):

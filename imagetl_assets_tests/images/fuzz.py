@@ -30,17 +30,19 @@ MAX_PIXELS = 20_000
 def one_input(data: bytes) -> None:
     """Do to these bytes all that is done to a bundle and its frames."""
     found = list(bundle.find_frames(io.BytesIO(data), block_size=256))
-    assert found == list(bundle.find_frames(io.BytesIO(data)))
+    remarks = bundle.Remarks()
+    assert found == list(bundle.find_frames(io.BytesIO(data), remarks=remarks))
+    assert len(remarks.texts()) <= 2
     bundle.looks_like_bundle(data[:64])
     end = 0
     for number, piece in enumerate(found):
         assert piece.number == number
         assert piece.length > 0
-        assert data[end : piece.offset].strip(b"\n") == b""
+        assert data[end : piece.offset].strip(b"\n\r\t ") == b""
         end = piece.offset + piece.length
         if isinstance(piece, bundle.FrameSpan):
             one_frame(data[piece.offset : end], piece.format)
-    assert data[end:].strip(b"\n") == b""
+    assert data[end:].strip(b"\n\r\t ") == b""
 
 
 def one_frame(frame: bytes, kind: str) -> None:
@@ -71,11 +73,21 @@ def mutants(draw: st.DrawFn) -> bytes:
             start = draw(st.integers(0, len(data)))
             end = min(len(data), start + draw(st.sampled_from([0, 1, 1, 2, 4, 40, 10_000])))
             values = st.sampled_from(
-                [b"", b"\0", b"\xff", b"\n\n\n\n", b";", b"GIF89a", b"\x21\xf9"]
+                [
+                    b"",
+                    b"\0",
+                    b"\xff",
+                    b"\n\n\n\n",
+                    b"\r\n" * 4,
+                    b"\n ",
+                    b";",
+                    b"GIF89a",
+                    b"\x21\xf9",
+                ]
             )
             data[start:end] = draw(values | st.binary(max_size=8))
         parts.append(bytes(data))
-    return draw(st.sampled_from([b"", b"\n", b"\n\n\n\n"])).join(parts)
+    return draw(st.sampled_from([b"", b"\n", b"\n\n\n\n", b"\r\n" * 4])).join(parts)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -14,9 +15,11 @@ from PIL import PngImagePlugin
 from imagetl_assets.images.bundle import (
     DamagedFrame,
     FrameSpan,
+    Remarks,
     find_frames,
     looks_like_bundle,
 )
+from imagetl_assets.images.bundles.four_newlines import ALTERED, TRAILING
 from imagetl_assets.images.gif import parse
 from imagetl_assets_tests.images.builders import (
     SEPARATOR,
@@ -29,6 +32,7 @@ from imagetl_assets_tests.images.builders import (
 )
 
 PALETTE = bytes(range(12))
+WHITESPACE = b"\n\r\t "
 EACH = one_of_each()
 
 
@@ -104,7 +108,7 @@ def test_newlines_in_an_image_do_not_cut_it(image: bytes, block_size: int) -> No
 
 
 def test_bytes_after_an_image_stay_with_it() -> None:
-    images = [still() + b"\0\0", EACH["PNG"] + b"\ntrailer", EACH["JPEG"] + EACH["JPEG"]]
+    images = [still() + b"\0\0", EACH["PNG"] + b"\ntrailer", EACH["JPEG"] + bytes(range(99))]
     assert contents(SEPARATOR.join(images)) == images
 
 
@@ -117,16 +121,109 @@ def test_a_missing_separator_is_damage(gap: bytes) -> None:
     assert isinstance(found[1], FrameSpan)
 
 
+# What becomes of four newlines by a transfer in text mode, or in an editor.
+ALTERATIONS = {
+    "crlf": b"\r\n" * 4,
+    "cr": b"\r" * 4,
+    "mixed": b"\n\r\n\n\n",
+    "spaces": b"\n \n \n \n",
+    "tabs": b"\t\n\t\n\n\n",
+    "cr crlf": b"\r\r\n" * 4,
+}
+_line_ends = st.sampled_from([b"\n", b"\r\n", b"\r", b" \n", b"\t\r\n"])
+altered_separators = (
+    st.lists(_line_ends, min_size=4, max_size=9)
+    .map(b"".join)
+    .filter(lambda gap: len(re.findall(rb"\r\n|\n|\r", gap)) >= 4)
+)
+too_short = st.lists(_line_ends | st.just(b" "), max_size=3).map(b"".join)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([*EACH.values(), with_newlines()]), altered_separators)),
+    altered_separators | st.just(b""),
+    st.sampled_from([64, 100, 1000, 1 << 20]),
+)
+@settings(max_examples=300, deadline=None)
+def test_line_ends_that_were_altered_separate_too_and_are_noted(
+    images: list[tuple[bytes, bytes]], before: bytes, block_size: int
+) -> None:
+    bundle = before + b"".join(image + gap for image, gap in images)
+    remarks = Remarks()
+    found = list(find_frames(io.BytesIO(bundle), block_size=block_size, remarks=remarks))
+    spans = [(piece.offset, piece.length) for piece in found if isinstance(piece, FrameSpan)]
+    assert [bundle[o : o + n] for o, n in spans] == [image for image, _ in images]
+    assert len(spans) == len(found)
+    gaps = [before, *(gap for _, gap in images)]
+    assert remarks.count(ALTERED) == sum(gap.strip(b"\n") != b"" for gap in gaps)
+    assert remarks.count(TRAILING) == 0
+
+
+@pytest.mark.parametrize("separator", ALTERATIONS.values(), ids=ALTERATIONS)
 @pytest.mark.parametrize("kind", EACH)
-def test_every_truncation_of_every_format(kind: str) -> None:
+def test_altered_separators_are_told(kind: str, separator: bytes) -> None:
+    remarks = Remarks()
+    bundle = separator.join([EACH[kind]] * 3)
+    assert looks_like_bundle((separator + bundle)[:64]) is None
+    assert len(list(find_frames(io.BytesIO(bundle), remarks=remarks))) == 3
+    (text,) = remarks.texts()
+    assert text.startswith("separators with line ends other than LF")
+    assert text.endswith(f": 2, the first at byte {len(EACH[kind]):,}")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([*EACH.values(), with_newlines()]), too_short), min_size=2),
+    st.sampled_from([64, 1 << 20]),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_image_is_lost_in_silence_where_separators_are_too_short(
+    images: list[tuple[bytes, bytes]], block_size: int
+) -> None:
+    bundle = b"".join(image + gap for image, gap in images)
+    found = pieces(bundle, block_size)
+    *damaged, last = found
+    assert len(found) == len(images)
+    offset = 0
+    for piece, (image, gap) in zip(damaged, images, strict=False):
+        assert isinstance(piece, DamagedFrame)
+        assert "image follows without the four newlines between" in piece.problem
+        assert (piece.offset, piece.length) == (offset, len(image + gap))
+        offset += piece.length
+    assert isinstance(last, FrameSpan)
+
+
+@pytest.mark.parametrize("kind", EACH)
+@pytest.mark.parametrize("between", [b"--boundary--", b"junk\r\n", b"\0\0\0"])
+def test_an_image_behind_other_bytes_is_not_lost_in_silence(kind: str, between: bytes) -> None:
+    first, second = still(1), EACH[kind]
+    found = pieces(first + between + second + SEPARATOR + still(2))
+    assert [type(piece) for piece in found] == [DamagedFrame, FrameSpan, FrameSpan]
+    assert found[0].length == len(first + between)
+    assert found[1].offset == len(first + between)
+    separated = pieces(first + between + b"\r\n" * 4 + second)
+    assert [type(piece) for piece in separated] == [FrameSpan, FrameSpan]
+
+
+def test_bytes_after_an_image_are_noted() -> None:
+    remarks = Remarks()
+    bundle = SEPARATOR.join([still() + b"\0\0", still() + b"trailer", EACH["JPEG"]])
+    assert len(list(find_frames(io.BytesIO(bundle), remarks=remarks))) == 3
+    (text,) = remarks.texts()
+    assert text.startswith("images with bytes after their end")
+    assert text.endswith(f": 1, the first at byte {2 * len(still()) + 6}")
+
+
+@pytest.mark.parametrize("separator", [SEPARATOR, *ALTERATIONS.values()], ids=["lf", *ALTERATIONS])
+@pytest.mark.parametrize("kind", EACH)
+def test_every_truncation_of_every_format(kind: str, separator: bytes) -> None:
     """One frame is cut short anywhere: it alone is reported, with its number and offset."""
     whole = EACH[kind]
-    for other in EACH.values():
+    for other in EACH.values() if separator == SEPARATOR else (still(7), EACH["JPEG"]):
         for length in range(1, len(whole)):
             images = [still(5), whole[:length], other, still(6)]
-            if images[1].endswith(b"\n"):
+            if images[1].endswith((b"\n", b"\r", b"\t", b" ")):
                 continue
-            found = pieces(SEPARATOR.join(images))
+            found = pieces(separator.join(images))
             intact = [p for p in found if isinstance(p, FrameSpan)]
             assert [p.number for p in intact] in ([0, 2, 3], [0, 1, 2, 3]), (length, found)
             if len(intact) == 4:  # only what no decoder misses was cut off
@@ -134,7 +231,7 @@ def test_every_truncation_of_every_format(kind: str) -> None:
             else:
                 (damaged,) = (p for p in found if isinstance(p, DamagedFrame))
                 assert damaged.number == 1
-                assert damaged.offset == len(images[0]) + 4
+                assert damaged.offset == len(images[0] + separator)
                 assert damaged.length == length
 
 
@@ -143,23 +240,28 @@ def test_every_truncation_of_every_format(kind: str) -> None:
     st.sets(st.integers(0, 7)),
     st.randoms(use_true_random=False),
     st.sampled_from([64, 1 << 20]),
+    st.sampled_from([SEPARATOR, *ALTERATIONS.values()]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_damaged_frames_leave_their_neighbours_alone(
-    numbers: list[int], broken: set[int], source: random.Random, block_size: int
+    numbers: list[int],
+    broken: set[int],
+    source: random.Random,
+    block_size: int,
+    separator: bytes,
 ) -> None:
     images: list[bytes] = []
     for i, number in enumerate(numbers):
         image = still(number, 3 + number, 9)
         if i in broken:
-            image = image[: source.randrange(6, len(image) - 1)].rstrip(b"\n")
+            image = image[: source.randrange(6, len(image) - 1)].rstrip(WHITESPACE)
         images.append(image)
-    found = pieces(SEPARATOR.join(images), block_size)
+    found = pieces(separator.join(images), block_size)
     offset = 0
     for i, (image, piece) in enumerate(zip(images, found, strict=True)):
         assert (piece.number, piece.offset, piece.length) == (i, offset, len(image))
         assert isinstance(piece, DamagedFrame if i in broken else FrameSpan)
-        offset += len(image) + 4
+        offset += len(image + separator)
 
 
 def test_damage_does_not_multiply_newlines_within() -> None:
@@ -181,13 +283,21 @@ def test_an_empty_bundle_has_no_frames(bundle: bytes) -> None:
     assert pieces(bundle) == []
 
 
-def test_files_that_overlap_themselves_end_soon() -> None:
+@pytest.mark.parametrize("separator", [SEPARATOR, b"\r\n" * 4])
+def test_files_that_overlap_themselves_end_soon(separator: bytes) -> None:
     """Each start runs to the common end: looked at one by one this would take hours."""
     head = Gif(1, 1, [Picture(1, 1, b"\0", PALETTE)]).encode()
     start = head[: parse(head).images[0].data_offset + 1]
-    bundle = (start + b"\x04" + SEPARATOR) * 30_000 + head
+    bundle = (start + bytes([len(separator)]) + separator) * 30_000 + head
     found = pieces(bundle)
     assert found[-1].offset + found[-1].length == len(bundle)
+
+
+def test_many_damaged_pieces_are_found_soon() -> None:
+    found = pieces((b"abcd" + SEPARATOR) * 20_000)
+    assert [piece.length for piece in found] == [4] * 20_000
+    starts = still() + b"--" + EACH["PNG"][:40] * 20_000
+    assert len(pieces(starts)) == 1
 
 
 class OneRead(io.BytesIO):

@@ -48,6 +48,7 @@ VARIANTS = {
     "tiff-lzw": encode(picture(), "TIFF", compression="tiff_lzw"),
     "tiff-jpeg": encode(picture(size=(70, 50)), "TIFF", compression="jpeg"),
     "tiff-grey": encode(picture(mode="L"), "TIFF"),
+    "tiff-big": encode(picture(), "TIFF", big_tiff=True),
 }
 
 
@@ -97,14 +98,39 @@ def test_tiff_directories_that_loop_or_explode() -> None:
         end(many)
 
 
-def test_big_tiff_is_left_to_the_separator() -> None:
-    assert end(b"II+\0\x08\0\0\0" + bytes(40)) == 16
+def test_pictures_after_a_jpeg_belong_to_it_only_if_it_says_so() -> None:
+    several = VARIANTS["jpeg-several"]
+    assert several.count(b"\xff\xd8\xff") == 3
+    assert end(several + several) == len(several)
+    one = encode(picture(), "JPEG")
+    assert end(one + one) == len(one)
+
+
+@pytest.mark.parametrize(
+    "index", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x09"]
+)
+def test_an_index_of_pictures_that_makes_no_sense_is_left_alone(index: bytes) -> None:
+    data = encode(picture(), "JPEG")
+    segment = b"\xff\xe2" + struct.pack(">H", len(index) + 6) + b"MPF\0" + index
+    edited = data[:2] + segment + data[2:]
+    assert end(edited + data) == len(edited)
+
+
+@pytest.mark.parametrize("size", [0, 12])
+def test_bmp_without_a_file_size(size: int) -> None:
+    for name in ("bmp", "bmp-palette"):
+        data = bytearray(VARIANTS[name])
+        data[2:6] = bytes(4)
+        data[34:38] = bytes(4)
+        assert end(bytes(data)) == len(data)
+        with pytest.raises(ImageError, match="ends"):
+            end(bytes(data[:-1]))
+    compressed = data[:30] + b"\x01\0\0\0" + bytes([size, 0, 0, 0]) + data[38:]
+    assert end(bytes(compressed)) == int.from_bytes(data[10:14], "little") + size
 
 
 def test_bmp_sizes() -> None:
     data = bytearray(encode(picture(), "BMP"))
-    data[2:6] = bytes(4)
-    assert end(bytes(data)) == 54
     data[2:6] = b"\x10\0\0\0"
     with pytest.raises(ImageError, match="impossible file size"):
         end(bytes(data))

@@ -45,14 +45,36 @@ class DamagedFrame(Struct, frozen=True, array_like=True, gc=False):
     problem: str
 
 
+class Remarks:
+    """What is unusual about a bundle, although it damages no frame: people are told of it."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[int]] = {}
+
+    def note(self, what: str, offset: int) -> None:
+        """Note something, named in the plural, and where in the bundle it is."""
+        self._found.setdefault(what, [0, offset])[0] += 1
+
+    def count(self, what: str) -> int:
+        """Return how often this was noted."""
+        return self._found.get(what, [0])[0]
+
+    def texts(self) -> list[str]:
+        """Return for each kind of thing that was noted: what, how often, and where first."""
+        return [
+            f"{what}: {count:,}, the first at byte {first:,}"
+            for what, (count, first) in self._found.items()
+        ]
+
+
 class BundleKind(Protocol):
     """A way to put many images into one file."""
 
     def recognises(self, head: bytes) -> bool:
         """Tell from the first bytes of a file (`SNIFFED` of them) whether it is of this kind."""
 
-    def pieces(self, window: Window) -> Iterator[FrameSpan | DamagedFrame]:
-        """Yield all pieces of a bundle in order, damaged ones included.
+    def pieces(self, window: Window, remarks: Remarks) -> Iterator[FrameSpan | DamagedFrame]:
+        """Yield all pieces of a bundle in order, damaged ones included; note what is unusual.
 
         Raises:
             OSError: the file cannot be read. What is wrong with its images raises nothing.

@@ -1,0 +1,95 @@
+"""JPEG: ITU T.81, https://www.w3.org/Graphics/JPEG/itu-t81.pdf.
+
+A file can hold further pictures, such as previews and gain maps, if the first one says so in a
+Multi-Picture Format index (CIPA DC-007). Pictures that follow without being in such an index are
+images of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from struct import unpack
+
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.image_formats.format import ImageFormat
+from imagetl_assets.images.window import Window
+
+_START = b"\xff\xd8\xff"
+_SOI, _EOI, _SOS, _TEM, _APP2 = 0xD8, 0xD9, 0xDA, 0x01, 0xE2
+
+# A marker other than the ones that may stand in entropy-coded data (B.1.1.5 and B.2.1).
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+
+# DC-007, section 5.2: the tag of the MP entries, and their length.
+_MP_ENTRIES = 0xB002
+_MP_ENTRY_LENGTH = 16
+_MOST_MP_ENTRIES = 256
+
+
+def _end(window: Window, pos: int) -> int:
+    """Return where the picture ends, or the last one of those in its index."""
+    end, others = _picture(window, pos)
+    for start in others:
+        if start >= end and window.peek(start, len(_START)) == _START:
+            end = _picture(window, start)[0]
+    return end
+
+
+def _picture(window: Window, pos: int) -> tuple[int, list[int]]:
+    """Follow the marker segments of one picture to the end-of-image marker (annex B).
+
+    Returns the position after it, and those of the other pictures in its index, in order.
+    """
+    at = pos + 2
+    others: list[int] = []
+    while True:
+        while window.read(at, 2) == b"\xff\xff":  # fill bytes
+            at += 1
+        prefix, marker = window.read(at, 2)
+        if prefix != 0xFF or marker in (0x00, _SOI):
+            raise ImageError("no JPEG marker where one should be", at)
+        at += 2
+        if marker == _EOI:
+            return at, sorted(others)
+        if marker == _TEM or 0xD0 <= marker <= 0xD7:
+            continue
+        length = int.from_bytes(window.read(at, 2), "big")
+        if length < 2:
+            raise ImageError("a JPEG segment has an impossible length", at)
+        if marker == _APP2 and window.peek(at + 2, 4) == b"MPF\0":
+            others += _indexed(window, at + 6)
+        at += length
+        if marker == _SOS:
+            at = window.search(_MARKER, 2, at, window.size)
+            if at < 0:
+                raise ImageError("the data ends in the middle of the image", window.size)
+
+
+def _indexed(window: Window, base: int) -> list[int]:
+    """Return the positions of the pictures in the MP index at `base`, but that of the first one.
+
+    An index that makes no sense has none: tools that edit a picture often leave a wrong one.
+    """
+    head = window.peek(base, 8)
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(head[:4])
+    if order is None or len(head) < 8:
+        return []
+    (directory,) = unpack(order + "I", head[4:])
+    (count,) = unpack(order + "H", window.peek(base + directory, 2).ljust(2, b"\0"))
+    for i in range(min(count, _MOST_MP_ENTRIES)):
+        field = window.peek(base + directory + 2 + 12 * i, 12)
+        if len(field) < 12:
+            break
+        tag, _, length, offset = unpack(order + "HHII", field)
+        if tag == _MP_ENTRIES:
+            entries = min(length // _MP_ENTRY_LENGTH, _MOST_MP_ENTRIES)
+            data = window.peek(base + offset, entries * _MP_ENTRY_LENGTH)
+            found = [
+                unpack(order + "I", data[start + 8 : start + 12])[0]
+                for start in range(0, len(data) - _MP_ENTRY_LENGTH + 1, _MP_ENTRY_LENGTH)
+            ]
+            return [base + int(place) for place in found if place]
+    return []
+
+
+JPEG = ImageFormat(rb"\xff\xd8\xff", _end)
