@@ -49,7 +49,7 @@ def define(
         jobs=[job, check_stored],
         schedules=[nightly(job, automation)],
         sensors=[
-            new_upstream_files(job, files, automation),
+            new_upstream_files(job, files, automation, storage),
             keep_up_to_date(storage),
             *notifications(automation),
         ],

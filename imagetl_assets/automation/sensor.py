@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 
 from dagster import (
+    DagsterInstance,
     DefaultSensorStatus,
     RunRequest,
+    RunsFilter,
     SensorDefinition,
     SensorEvaluationContext,
     SensorResult,
@@ -14,26 +17,40 @@ from dagster import (
     sensor,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import PARTITION_NAME_TAG, SENSOR_NAME_TAG
 
-from imagetl_assets.automation.watch import Decision, Seen, decide, short_hash
+from imagetl_assets.automation.memory import Memory, WatchMemory
+from imagetl_assets.automation.watch import Change, Decision, decide, run_key, short_hash
 from imagetl_assets.names import InvalidName, check_partition_key
 from imagetl_assets.partitions import upstream_files
 from imagetl_assets.settings import AutomationSettings
+from imagetl_assets.storage import StoreError, open_store, root_name
+from imagetl_assets.storage.resource import ROOT_TAG
 from imagetl_assets.upstream import UpstreamError, UpstreamFiles
 from imagetl_assets.upstream.listing import Listing, list_upstream
 
+NAME = "new_upstream_files"
+CHANGE_TAG = "imagetl/upstream_change"
+
+# More lines of one kind are told as a number.
+_LINES = 20
+
 
 def new_upstream_files(
-    job: UnresolvedAssetJobDefinition, upstream: UpstreamFiles, settings: AutomationSettings
+    job: UnresolvedAssetJobDefinition,
+    upstream: UpstreamFiles,
+    settings: AutomationSettings,
+    storage: str,
 ) -> SensorDefinition:
     """Return the sensor, which requests a run of `job` for each new or changed file.
 
     It is on by default where looking costs nothing: if the upstream is a folder on this machine.
+    What it remembers is kept in the `storage`.
     """
     local = upstream.is_local
 
     @sensor(
-        name="new_upstream_files",
+        name=NAME,
         job=job,
         minimum_interval_seconds=settings.sensor_seconds or (5 if local else 60),
         default_status=DefaultSensorStatus.RUNNING if local else DefaultSensorStatus.STOPPED,
@@ -43,52 +60,116 @@ def new_upstream_files(
         ),
     )
     def watch(context: SensorEvaluationContext) -> SensorResult | SkipReason:
-        known = context.instance.get_dynamic_partitions("upstream_files")
+        instance = context.instance
+        known = [] if local else instance.get_dynamic_partitions(upstream_files.name or "")
         try:
-            listing = list_upstream(
-                upstream.base, settings.pattern, known, refuse_private=upstream.refuse_private
-            )
+            memories = WatchMemory(open_store(storage), upstream.base)
+            memory = memories.load(context.cursor)
+            listing = _usable(_look(upstream, settings, known, memory), memory)
+            decision = decide(memory.seen, listing, settings.runs_per_tick, int(time.time() * 1000))
+            cursor = memories.save(memory, decision.seen)
         except UpstreamError as error:
             return SkipReason(f"The upstream does not answer: {error}")
-        listing = _with_usable_names(context, listing)
-        decision = decide(
-            Seen.from_json(context.cursor, upstream.base), listing, settings.runs_per_tick
-        )
-        _report(context, listing, decision, known)
-        cursor = decision.seen.to_json()
-        if not decision.due:
-            found = len(listing.found)
-            reason = f"Nothing is due: {found:,} files, {decision.waiting:,} of them waiting"
-            return SensorResult(skip_reason=reason, cursor=cursor)
-        new = sorted(decision.due.keys() - set(known))
-        return SensorResult(
-            run_requests=[
-                RunRequest(run_key=f"{name}@{mark}", partition_key=name)
-                for name, mark in decision.due.items()
-            ],
-            dynamic_partitions_requests=[upstream_files.build_add_request(new)] if new else [],
-            cursor=cursor,
-        )
+        except (StoreError, OSError) as error:
+            return SkipReason(f"The storage does not answer: {error}")
+        _report(context, listing, decision)
+        due = {
+            name: change
+            for name, change in decision.due.items()
+            if name in memory.seen.requested or not _has_run(instance, storage, name, change)
+        }
+        if not due:
+            return SensorResult(skip_reason=_summary(listing, decision), cursor=cursor)
+        return _requests(instance, due, cursor)
 
     return watch
 
 
-def _with_usable_names(context: SensorEvaluationContext, listing: Listing) -> Listing:
-    """Leave out files whose names cannot be those of a folder in the storage."""
-    usable = {}
-    for name, mark in listing.found.items():
-        try:
-            usable[check_partition_key(name)] = mark
-        except InvalidName as error:
-            context.log.warning(f"A file is left alone: {error}")
-    return Listing(usable, listing.unknown)
+def _look(
+    upstream: UpstreamFiles, settings: AutomationSettings, known: Sequence[str], memory: Memory
+) -> Listing:
+    changes = {**memory.seen.requested, **memory.seen.waiting}
+    return list_upstream(
+        upstream.base,
+        settings.pattern,
+        known,
+        {name: changes[name].mark for name in known if name in changes},
+        refuse_private=upstream.refuse_private,
+    )
 
 
-def _report(
-    context: SensorEvaluationContext, listing: Listing, decision: Decision, known: Sequence[str]
-) -> None:
-    for name in known:
-        if short_hash(name) in decision.vanished:
-            context.log.warning(f"{name} has vanished from the upstream; its results are kept")
-    for name, problem in sorted(listing.unknown.items()):
-        context.log.warning(f"Nothing is known of {name}: {problem}")
+def _usable(listing: Listing, memory: Memory) -> Listing:
+    """Move files whose names cannot be those of a folder in the storage to the unusable ones."""
+    seen = memory.seen
+    unusable = dict(listing.unusable)
+    for name in listing.found:
+        if name not in seen.requested and name not in seen.waiting:
+            try:
+                check_partition_key(name)
+            except InvalidName as error:
+                unusable[name] = str(error)
+    found = {name: mark for name, mark in listing.found.items() if name not in unusable}
+    return Listing(found, listing.unknown, unusable, listing.sizes_only)
+
+
+def _has_run(instance: DagsterInstance, storage: str, name: str, change: Change) -> bool:
+    """Return whether the newest run for a file is about this content of it.
+
+    This is asked about files that the memory does not know: if it was lost, Dagster's runs tell.
+    """
+    tags = {
+        SENSOR_NAME_TAG: NAME,
+        PARTITION_NAME_TAG: name,
+        ROOT_TAG: root_name(storage),
+    }
+    runs = instance.get_runs(RunsFilter(tags=tags), limit=1)
+    return any(run.tags.get(CHANGE_TAG) == short_hash(change.mark) for run in runs)
+
+
+def _requests(instance: DagsterInstance, due: Mapping[str, Change], cursor: str) -> SensorResult:
+    partitions = upstream_files.name or ""
+    new = sorted(name for name in due if not instance.has_dynamic_partition(partitions, name))
+    return SensorResult(
+        run_requests=[
+            RunRequest(
+                run_key=run_key(name, change),
+                partition_key=name,
+                tags={CHANGE_TAG: short_hash(change.mark)},
+            )
+            for name, change in due.items()
+        ],
+        dynamic_partitions_requests=[upstream_files.build_add_request(new)] if new else [],
+        cursor=cursor,
+    )
+
+
+def _summary(listing: Listing, decision: Decision) -> str:
+    """Return why nothing is requested, and what else a user should know of the upstream."""
+    parts = [
+        f"{len(listing.found):,} files",
+        f"{len(decision.seen.waiting):,} of them waiting",
+        *([f"{len(listing.unusable):,} cannot be used"] if listing.unusable else []),
+        *([f"{len(listing.unknown):,} give no answer"] if listing.unknown else []),
+    ]
+    only = ". " + _SIZES_ONLY.format(len(listing.sizes_only)) if listing.sizes_only else ""
+    return f"Nothing is due: {', '.join(parts)}{only}"
+
+
+_SIZES_ONLY = (
+    "Of {:,} files, the upstream tells the size only: a change that keeps the size is not seen"
+)
+
+
+def _report(context: SensorEvaluationContext, listing: Listing, decision: Decision) -> None:
+    """Tell in the tick's log what is not as it should be."""
+    lines = [
+        *(f"{n} has vanished from the upstream; its results are kept" for n in decision.vanished),
+        *(f"{n!r} is left alone: {why}" for n, why in sorted(listing.unusable.items())),
+        *(f"Nothing is known of {n}: {why}" for n, why in sorted(listing.unknown.items())),
+    ]
+    if listing.sizes_only:
+        lines.append(_SIZES_ONLY.format(len(listing.sizes_only)))
+    for line in lines[:_LINES]:
+        context.log.warning(line)
+    if len(lines) > _LINES:
+        context.log.warning(f"... and {len(lines) - _LINES:,} more lines of this kind")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -21,17 +20,40 @@ _S3_ROUNDS = 3
 def open_filesystem(url: str) -> tuple[AbstractFileSystem, str]:
     """Return the file system of an fsspec URL, and the path in it.
 
-    Listings are not kept, as other processes write too.
+    Listings are not kept, as other processes write too. Names in the path are taken as they are,
+    whatever is in them: fsspec itself would take `::`, `#` and `?` for something else.
     """
-    from fsspec.core import url_to_fs
+    import fsspec
 
-    if urlsplit(url).scheme not in S3_SCHEMES:
-        fs, path = url_to_fs(url, use_listings_cache=False)
+    if is_chain(url):
+        fs, path = fsspec.url_to_fs(url, use_listings_cache=False)
         return fs, path
-    config = {"retries": _s3_retries()}
-    fs, path = url_to_fs(url, use_listings_cache=False, config_kwargs=config)
-    fs.retries = _S3_ROUNDS
-    return fs, path
+    protocol, _, rest = url.partition("://")
+    host, _, inner = rest.partition("/")
+    kind = fsspec.get_filesystem_class(protocol)
+    probe = f"{protocol}://{host}/x"
+    options = kind._get_kwargs_from_urls(probe)
+    if protocol in S3_SCHEMES:
+        options["config_kwargs"] = {"retries": _s3_retries()}
+    fs = kind(**options, use_listings_cache=False)
+    if protocol in S3_SCHEMES:
+        fs.retries = _S3_ROUNDS
+    path = kind._strip_protocol(probe)[:-1] + inner
+    return fs, path.rstrip("/") or kind.root_marker
+
+
+def is_chain(url: str) -> bool:
+    """Return whether a URL is one within another for fsspec, such as ``zip://a::s3://b/c.zip``.
+
+    A name may have colons, too: every part of a chain is a URL or the name of a protocol.
+    """
+    parts = url.split("::")
+    if len(parts) == 1:
+        return False
+    from fsspec import available_protocols
+
+    known = set(available_protocols())
+    return all("://" in part or part in known for part in parts)
 
 
 def _s3_retries() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from imagetl_assets.names import RESERVED_FOLDER
 from imagetl_assets.storage.base import FileChanged, FileState, Store, StoreError
+from imagetl_assets.storage.file_version import local_state
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 # It would be the same at the next attempt: no right, a file where a folder has to be, a bad name.
@@ -63,13 +64,14 @@ class LocalStore(Store):
 
     def state(self, key: str) -> FileState | None:
         try:
-            return _state((self._path / key).stat())
-        except (FileNotFoundError, NotADirectoryError):
+            with (self._path / key).open("rb") as file:
+                return local_state(file)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
     def open(self, key: str, state: FileState | None = None) -> BinaryIO:
         file = (self._path / key).open("rb")
-        if state and _state(os.fstat(file.fileno())) != state:
+        if state and local_state(file) != state:
             file.close()
             raise FileChanged(self.uri(key))
         return file
@@ -106,7 +108,7 @@ class LocalStore(Store):
         self, key: str, spans: Sequence[tuple[int, int]], version: str
     ) -> Iterator[bytes]:
         with self.open(key) as file:
-            if _state(os.fstat(file.fileno())).version != version:
+            if local_state(file).version != version:
                 raise FileChanged(self.uri(key))
             for offset, length in spans:
                 file.seek(offset)
@@ -149,7 +151,3 @@ class LocalStore(Store):
         with suppress(FileNotFoundError):
             return [path.name for path in (self._path / parent).iterdir() if path.is_dir()]
         return []
-
-
-def _state(stat: os.stat_result) -> FileState:
-    return FileState(stat.st_size, f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}")

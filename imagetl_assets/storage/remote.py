@@ -17,6 +17,7 @@ from imagetl_assets.storage.base import (
     Store,
     StoreError,
 )
+from imagetl_assets.storage.file_version import file_state
 from imagetl_assets.storage.filesystem import open_filesystem
 from imagetl_assets.storage.ranges import each_ahead, open_ranges
 
@@ -237,13 +238,6 @@ class _Upload:
     def write(self, data: bytes | memoryview) -> int:
         with self._store._explained(self._key, writing=True):
             return cast(int, self._file.write(data))
-
-
-def file_state(info: Mapping[str, Any]) -> FileState:
-    """Return size and version from what fsspec tells of a file, whatever it calls them."""
-    names = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "created")
-    version = next((info[name] for name in names if info.get(name)), "")
-    return FileState(int(info["size"]), f"{info['size']}-{version}")
 
 
 def _blocks(spans: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from urllib.parse import urlsplit
 
+from imagetl_assets.storage.filesystem import is_chain
 from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, source_id
 from imagetl_assets.upstream.errors import PermanentError, TransientError, UpstreamError
 from imagetl_assets.upstream.files import open_file
 from imagetl_assets.upstream.resource import UpstreamFiles
+from imagetl_assets.upstream.urls import scheme_of
 
 __all__ = [
     "Known",
@@ -37,14 +38,11 @@ def open_upstream(
     Raises:
         UpstreamError: see there.
     """
-    try:
-        scheme = urlsplit(url).scheme
-    except ValueError:
-        raise PermanentError("the upstream URL cannot be read as one") from None
+    scheme = scheme_of(url)
     if scheme in ("http", "https"):
         from imagetl_assets.upstream.http import open_http
 
         return open_http(url, known, limits, refuse_private=refuse_private)
-    if refuse_private and ("::" in url or scheme not in _WITHOUT_HOST):
+    if refuse_private and (is_chain(url) or scheme not in _WITHOUT_HOST):
         raise PermanentError(f"{scheme} URLs are refused, as private addresses are")
     return open_file(url, known, limits)

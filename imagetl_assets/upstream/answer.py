@@ -122,6 +122,12 @@ def fingerprint(head: Head) -> tuple[str, bool]:
     return "|".join(values), any(values[:2])
 
 
+def known_from(mark: str) -> Known:
+    """Return what a fingerprint says of the file that it was made of."""
+    etag, _, rest = mark.rpartition("|")[0].rpartition("|")
+    return Known(etag or None, rest or None)
+
+
 def redirect_target(head: Head, url: str) -> str | None:
     """Return where an answer to a request for `url` leads to, or None (section 15.4).
 

@@ -21,6 +21,7 @@ from imagetl_assets.upstream.answer import (
     encodings,
     fingerprint,
     has_an_end,
+    known_from,
     may_share_credentials,
     redirect_target,
     validators,
@@ -49,11 +50,7 @@ def open_http(
             the URL with all that is in it.
     """
     shown = redact_url(url)
-    conditions = []
-    if known.etag:
-        conditions.append(("If-None-Match", known.etag))
-    if known.last_modified:
-        conditions.append(("If-Modified-Since", known.last_modified))
+    conditions = _conditions(known)
     watch = Watch(limits, refuse_private=refuse_private)
     with _sent("GET", url, conditions, watch) as (head, answer):
         if head.status == HTTPStatus.NOT_MODIFIED and conditions:
@@ -63,27 +60,36 @@ def open_http(
         yield _file(head, answer, watch, shown)
 
 
-def head_http(url: str, limits: Limits, *, refuse_private: bool = False) -> tuple[str, bool] | None:
+def look_at_http(
+    url: str, former: str | None, limits: Limits, *, refuse_private: bool = False
+) -> tuple[str, bool] | None:
     """Return what changes with the file at `url`, and whether it is more than its size.
 
-    None means that there is no such file.
+    None means that there is no such file. A server that refuses HEAD is asked by a GET, on the
+    condition that the file is not the `former` one, and what it sends is left unread.
 
     Raises:
         UpstreamError: see there.
     """
-    head = _asked("HEAD", url, limits, refuse_private)
+    watch = Watch(limits, refuse_private=refuse_private)
+    with _sent("HEAD", url, [], watch) as (head, _):
+        pass
     if head.status in _NOT_BY_HEAD:
-        head = _asked("GET", url, limits, refuse_private)
+        conditions = _conditions(known_from(former or ""))
+        with _sent("GET", url, conditions, watch) as (head, _):
+            pass
+        if head.status == HTTPStatus.NOT_MODIFIED and conditions and former:
+            return former, True
     if head.status in GONE:
         return None
     check_whole(head, redact_url(url))
     return fingerprint(head)
 
 
-def _asked(method: str, url: str, limits: Limits, refuse_private: bool) -> Head:
-    """Return the head of the answer to a request; a body is left unread."""
-    with _sent(method, url, [], Watch(limits, refuse_private=refuse_private)) as (head, _):
-        return head
+def _conditions(known: Known) -> list[tuple[str, str]]:
+    """Return the headers that ask for a file only if it is not the known one."""
+    headers = (("If-None-Match", known.etag), ("If-Modified-Since", known.last_modified))
+    return [(name, value) for name, value in headers if value]
 
 
 def _file(head: Head, answer: httpcore.Response, watch: Watch, shown: str) -> UpstreamFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from imagetl_assets.upstream.urls import file_url
+from imagetl_assets.upstream.urls import file_url, is_local
 
 
 class UpstreamFiles(ConfigurableResource):  # type: ignore[type-arg]
@@ -25,7 +25,7 @@ class UpstreamFiles(ConfigurableResource):  # type: ignore[type-arg]
     @property
     def is_local(self) -> bool:
         """Whether the base is a folder on this machine."""
-        return "://" not in self.base or self.base.startswith("file://")
+        return is_local(self.base)
 
     def url(self, name: str) -> str:
         """Return the URL or path of the file called `name`."""

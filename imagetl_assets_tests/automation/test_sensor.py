@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import time
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from dagster import (
     DagsterInstance,
+    DagsterRun,
     DefaultSensorStatus,
+    RunsFilter,
     SensorDefinition,
     build_sensor_context,
     in_process_executor,
 )
 from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
 
 from imagetl_assets.definitions import define
 from imagetl_assets.settings import AutomationSettings
+from imagetl_assets.storage.filesystem import open_filesystem
 from testbed.http_server import HttpServer, file, serve, status
+from testbed.object_store import ObjectStore, new_bucket, reached
 
 
 class Ticker:
@@ -27,16 +34,17 @@ class Ticker:
         self.instance = instance
         self.settings = AutomationSettings(runs_per_tick=limit)
         self.upstream = upstream
+        self.storage = tempfile.mkdtemp()
         self.cursor: str | None = None
 
     @property
     def sensor(self) -> SensorDefinition:
-        defs = define("storage", self.upstream, in_process_executor, self.settings)
+        defs = define(self.storage, self.upstream, in_process_executor, self.settings)
         return defs.resolve_sensor_def("new_upstream_files")
 
     def tick(self) -> SensorExecutionData:
         """Do what the daemon does with one evaluation, but for starting runs."""
-        defs = define("storage", self.upstream, in_process_executor, self.settings)
+        defs = define(self.storage, self.upstream, in_process_executor, self.settings)
         context = build_sensor_context(
             instance=self.instance,
             cursor=self.cursor,
@@ -51,8 +59,27 @@ class Ticker:
         return data
 
     def run_keys(self) -> list[str]:
+        """Return the keys of the runs that a tick requests."""
         requests = self.tick().run_requests or []
         return [request.run_key or "" for request in requests]
+
+    def started(self) -> list[str]:
+        """Create the runs that a tick requests, as the daemon does; return the keys of new ones."""
+        started = []
+        for request in self.tick().run_requests or []:
+            key = request.run_key or ""
+            tags = {**request.tags, RUN_KEY_TAG: key, SENSOR_NAME_TAG: self.sensor.name}
+            if not self.instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: key})):
+                job = define(self.storage, self.upstream, in_process_executor).resolve_job_def(
+                    "image_etl"
+                )
+                run = DagsterRun(job_name="image_etl", tags={**job.run_tags, **tags})
+                self.instance.add_run(run)
+                started.append(key)
+        return started
+
+    def started_in(self, ticks: int) -> list[str]:
+        return [key for _ in range(ticks) for key in self.started()]
 
 
 @pytest.fixture
@@ -88,15 +115,150 @@ def test_a_changed_file_gets_another_run_key(instance: DagsterInstance, folder: 
     assert all(key.startswith("a.img@") for key in keys)
 
 
-def test_a_lost_cursor_gives_the_same_run_keys(instance: DagsterInstance, folder: Path) -> None:
-    """The daemon starts no run twice for one run key, so none is lost and none is twice."""
+def test_a_file_is_run_again_when_its_former_content_comes_back(
+    instance: DagsterInstance, folder: Path
+) -> None:
+    """Even if the time comes back with it, as by `cp -p` and from archives."""
+    ticker = Ticker(instance, str(folder))
+    keys = []
+    for number in (1, 2, 1):
+        (folder / "a.img").write_bytes(bytes([number]))
+        os.utime(folder / "a.img", (number, number))
+        keys += ticker.started_in(3)
+    assert len(set(keys)) == 3
+
+
+def test_a_file_of_a_server_is_run_again_when_its_former_content_comes_back(
+    instance: DagsterInstance, server: HttpServer
+) -> None:
+    instance.add_dynamic_partitions("upstream_files", ["a.img"])
+    ticker = Ticker(instance, server.url)
+    keys = []
+    for content in (b"1", b"2", b"1"):
+        server.add_file("/a.img", content)
+        keys += ticker.started_in(3)
+    assert len(set(keys)) == 3
+
+
+def test_an_object_of_a_bucket_is_run_again_when_its_former_content_comes_back(
+    instance: DagsterInstance, moto_store: ObjectStore
+) -> None:
+    with reached(moto_store):
+        bucket = f"s3://{new_bucket(moto_store)}"
+        fs, path = open_filesystem(f"{bucket}/upstream")
+        ticker = Ticker(instance, f"{bucket}/upstream")
+        ticker.storage = f"{bucket}/results"
+        keys = []
+        for content in (b"1", b"2", b"1"):
+            fs.pipe_file(f"{path}/a.img", content)
+            keys += ticker.started_in(3)
+    assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("lost", ["cursor", "memory", "both", "an older cursor"])
+def test_no_run_is_lost_and_none_is_made_twice_whatever_is_lost(
+    instance: DagsterInstance, folder: Path, lost: str
+) -> None:
+    """Dagster starts one run for one run key, and its runs tell what the memory does not know."""
+    for name in "abcdef":
+        (folder / f"{name}.img").write_bytes(b"x")
+    ticker = Ticker(instance, str(folder), limit=2)
+    keys = ticker.started_in(2)
+    older = ticker.cursor
+    keys += ticker.started()
+    assert len(keys) == 4
+    if lost in ("cursor", "both"):
+        ticker.cursor = None
+    if lost in ("memory", "both"):
+        shutil.rmtree(Path(ticker.storage, ".imagetl"))
+    if lost == "an older cursor":
+        ticker.cursor = older
+    (folder / "a.img").write_bytes(b"another")
+    keys += ticker.started_in(8)
+    names = sorted(key.partition("@")[0] for key in keys)
+    assert names == ["a.img", "a.img", "b.img", "c.img", "d.img", "e.img", "f.img"]
+    assert len(set(keys)) == 7
+
+
+def test_runs_that_were_not_created_are_requested_again(
+    instance: DagsterInstance, folder: Path
+) -> None:
+    """The daemon is killed between the evaluation of a tick and its first run."""
     (folder / "a.img").write_bytes(b"x")
     ticker = Ticker(instance, str(folder))
     ticker.tick()
-    first = ticker.run_keys()
-    ticker.cursor = None
+    before = ticker.cursor
+    lost = ticker.run_keys()
+    ticker.cursor = before
+    assert ticker.started() == lost
+    assert ticker.started_in(3) == []
+
+
+def test_another_storage_has_its_own_runs(instance: DagsterInstance, folder: Path) -> None:
+    (folder / "a.img").write_bytes(b"x")
+    ticker = Ticker(instance, str(folder))
+    assert len(ticker.started_in(3)) == 1
+    ticker.storage = tempfile.mkdtemp()
+    assert len(ticker.started_in(3)) == 1
+
+
+def test_the_cursor_is_small_however_many_files_there_are(
+    instance: DagsterInstance, folder: Path
+) -> None:
+    for i in range(3_000):
+        (folder / f"{i}.img").touch()
+    ticker = Ticker(instance, str(folder))
+    for _ in range(3):
+        ticker.tick()
+        assert len(ticker.cursor or "") < 200
+
+
+def test_links_are_followed_and_dangling_ones_named(
+    instance: DagsterInstance, folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "there.img").write_bytes(b"x")
+    (folder / "link.img").symlink_to(tmp_path / "there.img")
+    (folder / "dangling.img").symlink_to(tmp_path / "gone.img")
+    ticker = Ticker(instance, str(folder))
+    assert "1 files, 1 of them waiting, 1 cannot be used" in str(ticker.tick().skip_message)
+    assert "'dangling.img' is left alone: it is a link that leads nowhere" in capfd.readouterr().err
+    assert [key.partition("@")[0] for key in ticker.started()] == ["link.img"]
+    (tmp_path / "there.img").write_bytes(b"another")
+    assert len(ticker.started_in(3)) == 1
+
+
+def test_an_upstream_that_tells_sizes_only_is_said_to(
+    instance: DagsterInstance, server: HttpServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    instance.add_dynamic_partitions("upstream_files", ["a.img"])
+    server.add("/a.img", lambda request: request.reply(200, b"x"))
+    ticker = Ticker(instance, server.url)
+    told = "Of 1 files, the upstream tells the size only: a change that keeps the size is not seen"
+    assert told in str(ticker.tick().skip_message)
+    assert told in capfd.readouterr().err
+
+
+def test_what_is_told_of_very_many_files_is_told_as_a_number(
+    instance: DagsterInstance, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(50):
+        (folder / f"{i}.img").symlink_to(folder / "gone")
+    Ticker(instance, str(folder)).tick()
+    err = capfd.readouterr().err
+    assert err.count("is left alone") == 20
+    assert "and 30 more lines of this kind" in err
+
+
+def test_a_storage_that_is_away_is_a_skip_and_loses_nothing(
+    instance: DagsterInstance, folder: Path
+) -> None:
+    (folder / "a.img").write_bytes(b"x")
+    ticker = Ticker(instance, str(folder))
     ticker.tick()
-    assert ticker.run_keys() == first
+    good, ticker.storage = ticker.storage, str(folder / "a.img" / "no-folder")
+    assert "The storage does not answer" in str(ticker.tick().skip_message)
+    ticker.storage = good
+    assert len(ticker.started_in(2)) == 1
 
 
 def test_the_limit_per_tick(instance: DagsterInstance, folder: Path) -> None:
@@ -106,16 +268,12 @@ def test_the_limit_per_tick(instance: DagsterInstance, folder: Path) -> None:
     assert [len(ticker.run_keys()) for _ in range(5)] == [0, 3, 3, 1, 0]
 
 
-def test_ten_thousand_files_in_one_tick(instance: DagsterInstance, folder: Path) -> None:
+def test_ten_thousand_files(instance: DagsterInstance, folder: Path) -> None:
     for i in range(10_000):
         (folder / f"{i}.img").touch()
     ticker = Ticker(instance, str(folder))
-    started = time.monotonic()
     ticker.tick()
-    assert time.monotonic() - started < 5
     assert len(ticker.run_keys()) == 25
-    assert ticker.cursor is not None
-    assert len(ticker.cursor) < 1_000_000
 
 
 def test_an_upstream_that_is_away_is_a_skip_and_loses_nothing(

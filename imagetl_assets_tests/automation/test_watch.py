@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import json
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagetl_assets.automation.watch import Decision, Seen, decide, short_hash
+from imagetl_assets.automation.watch import Change, Decision, Seen, decide, run_key
 from imagetl_assets.upstream.listing import Listing
-
-BASE = "/upstream"
 
 
 class Watcher:
-    """Looks again and again, with nothing kept in between but the cursor."""
+    """Looks again and again; a moment is the number of the look."""
 
     def __init__(self, limit: int = 10) -> None:
         self.limit = limit
-        self.cursor: str | None = None
+        self.seen = Seen()
+        self.moment = 0
 
     def look(self, found: dict[str, str] | None = None, *unknown: str, **more: str) -> Decision:
+        self.moment += 1
         listing = Listing({**(found or {}), **more}, dict.fromkeys(unknown, "no answer"))
-        decision = decide(Seen.from_json(self.cursor, BASE), listing, self.limit)
-        self.cursor = decision.seen.to_json()
+        decision = decide(self.seen, listing, self.limit, self.moment)
+        self.seen = decision.seen
         return decision
 
     def due(self, found: dict[str, str] | None = None, **more: str) -> list[str]:
         return list(self.look(found, **more).due)
+
+    def keys(self, **found: str) -> list[str]:
+        return [run_key(name, change) for name, change in self.look(found).due.items()]
 
 
 def test_a_file_is_due_once_it_was_the_same_twice() -> None:
@@ -44,14 +45,25 @@ def test_a_file_that_is_being_written_waits() -> None:
     assert watcher.due(a="4") == ["a"]
 
 
-def test_a_changed_file_is_due_again_with_another_mark() -> None:
+def test_a_content_that_comes_back_has_a_run_key_of_its_own() -> None:
     watcher = Watcher()
-    watcher.look(a="1")
-    first = watcher.look(a="1").due
-    assert watcher.due(a="2") == []
-    second = watcher.look(a="2").due
-    assert first.keys() == second.keys() == {"a"}
-    assert first != second
+    keys = []
+    for content in "121":
+        assert watcher.keys(a=content) == []
+        keys += watcher.keys(a=content)
+    assert len(set(keys)) == 3
+
+
+def test_a_look_that_is_repeated_gives_the_same_run_keys() -> None:
+    """As it is if the daemon is killed before it has stored what the look gave."""
+    watcher = Watcher()
+    watcher.look(a="1", b="1")
+    before = watcher.seen
+    first = watcher.keys(a="1", b="1")
+    watcher.seen = before
+    assert watcher.keys(a="1", b="1") == first
+    watcher.seen = watcher.seen.with_last_again()
+    assert watcher.keys(a="1", b="1") == first
 
 
 def test_a_change_that_is_taken_back_is_not_due() -> None:
@@ -59,7 +71,7 @@ def test_a_change_that_is_taken_back_is_not_due() -> None:
     watcher.look(a="1")
     watcher.look(a="1")
     watcher.look(a="2")
-    assert watcher.look(a="1").waiting == 0
+    assert not watcher.look(a="1").seen.waiting
     assert watcher.due(a="1") == []
 
 
@@ -82,17 +94,27 @@ def test_a_vanished_file_is_told_of_once() -> None:
     watcher = Watcher()
     watcher.look(a="1", b="1")
     watcher.look(a="1", b="1")
-    assert watcher.look(b="1").vanished == {short_hash("a")}
-    assert watcher.look(b="1").vanished == set()
+    assert watcher.look(b="1").vanished == ["a"]
+    assert watcher.look(b="1").vanished == []
 
 
 def test_a_file_that_vanished_while_it_waited_is_forgotten() -> None:
     watcher = Watcher()
     watcher.look(a="1")
     gone = watcher.look()
-    assert (gone.waiting, gone.vanished) == (0, frozenset())
+    assert (gone.seen.waiting, gone.vanished) == ({}, [])
     assert watcher.due(a="1") == []
     assert watcher.due(a="1") == ["a"]
+
+
+def test_a_file_that_vanished_and_comes_back_is_due_again() -> None:
+    watcher = Watcher()
+    keys = []
+    for _ in range(2):
+        watcher.look(a="1")
+        keys += watcher.keys(a="1")
+        watcher.look()
+    assert len(set(keys)) == 2
 
 
 def test_a_file_of_which_nothing_is_known_keeps_its_place() -> None:
@@ -101,29 +123,8 @@ def test_a_file_of_which_nothing_is_known_keeps_its_place() -> None:
     watcher.look(a="1", b="1")
     watcher.look(a="2", b="1")
     silent = watcher.look({}, "a", "b")
-    assert (silent.waiting, len(silent.vanished), len(silent.due)) == (1, 0, 0)
+    assert (list(silent.seen.waiting), silent.vanished, silent.due) == (["a"], [], {})
     assert watcher.due(a="2", b="1") == ["a"]
-
-
-def test_a_cursor_of_another_upstream_or_no_cursor_is_begun_anew() -> None:
-    watcher = Watcher()
-    watcher.look(a="1")
-    watcher.look(a="1")
-    same, other = Seen.from_json(watcher.cursor, BASE), Seen.from_json(watcher.cursor, "/other")
-    assert same.requested
-    assert not other.requested
-    for cursor in (None, "", "{", "[]", "3", "null", json.dumps({"upstream": short_hash(BASE)})):
-        assert Seen.from_json(cursor, BASE) == Seen(short_hash(BASE), {}, {})
-
-
-def test_ten_thousand_files_of_any_name_fit() -> None:
-    watcher = Watcher(limit=5_000)
-    files = {f"{'x' * 190}{i}.img": f"size {i}" for i in range(10_000)}
-    watcher.look(files)
-    assert len(watcher.look(files).due) == 5_000
-    watcher.look({name: f"{mark}+" for name, mark in files.items()})  # all have changed
-    assert watcher.cursor is not None
-    assert len(watcher.cursor) < 1_000_000
 
 
 @settings(max_examples=200, deadline=None)
@@ -135,14 +136,31 @@ def test_none_lost_and_none_twice(looks: list[dict[str, str]], limit: int) -> No
     """Whatever was seen before, what stays as it is has had its run in the end, and just one."""
     watcher = Watcher(limit)
     last: dict[str, str] = {}
+    keys: list[str] = []
+
+    def note(found: dict[str, str]) -> None:
+        for name, change in watcher.look(found).due.items():
+            assert change.mark == found[name]
+            assert last.get(name) != change.mark
+            last[name] = change.mark
+            keys.append(run_key(name, change))
+
     for found in looks:
-        for name, mark in watcher.look(found).due.items():
-            assert mark == short_hash(found[name])
-            assert last.get(name) != mark
-            last[name] = mark
+        note(found)
         last = {name: mark for name, mark in last.items() if name in found}
     final = looks[-1] if looks else {}
     for _ in range(6):
-        last.update(watcher.look(final).due)
-    assert last == {name: short_hash(mark) for name, mark in final.items()}
+        note(final)
+    assert last == final
     assert watcher.due(final) == []
+    assert len(set(keys)) == len(keys)
+
+
+def test_run_keys_tell_names_contents_and_moments_apart() -> None:
+    keys = {
+        run_key(name, Change(mark, moment))
+        for name in ("a", "b")
+        for mark in ("1", "2")
+        for moment in (1, 2)
+    }
+    assert len(keys) == 8
