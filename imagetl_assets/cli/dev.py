@@ -127,7 +127,9 @@ def is_loaded(url: str) -> bool:
     import requests
 
     with suppress(requests.RequestException):  # it does not answer yet
-        answer = requests.post(f"{url}/graphql", json={"query": _STATUSES}, timeout=5).json()
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy can reach what is on this machine
+            answer = session.post(f"{url}/graphql", json={"query": _STATUSES}, timeout=5).json()
         entries = answer["data"]["locationStatusesOrError"]["entries"]
         return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
     return False
