@@ -83,7 +83,7 @@ def test_every_setting_has_its_line() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in (*DOCS.glob("*.md"), PROJECT / "README.md"):
+    for page in (*DOCS.glob("*.md"), *PROJECT.glob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), (page.name, target)

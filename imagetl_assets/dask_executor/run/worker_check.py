@@ -57,14 +57,18 @@ def facts(environment: Sequence[str]) -> Facts:
     """
     import os
     import platform
+    from importlib.metadata import PackageNotFoundError, version
 
-    from distributed.versions import get_package_info
+    def installed(package: str) -> str | None:
+        try:
+            return version(package)
+        except PackageNotFoundError:
+            return None
 
-    packages = get_package_info(["dagster"])
-    names = ("dagster", "dask", "distributed", "cloudpickle", "msgpack")
+    packages = ("dagster", "dask", "distributed", "cloudpickle", "msgpack")
     return {
         "Python": platform.python_version(),
-        **{name: packages.get(name) for name in names},
+        **{name: installed(name) for name in packages},
         **{name: os.environ.get(name) for name in environment},
     }
 

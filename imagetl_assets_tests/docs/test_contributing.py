@@ -1,0 +1,55 @@
+"""What CONTRIBUTING.md and the page on the architecture say of the project's files is so."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from packaging.version import Version
+
+from testbed.bounds import lowest
+from testbed.processes import PROJECT
+
+FOLDERS = r"imagetl_assets|imagetl_assets_tests|testbed|benchmarks|deploy|docs|\.ci"
+PARTS = PROJECT / ".ci" / "parts"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_the_files_that_are_named_are_there(page: str) -> None:
+    text = (PROJECT / page).read_text()
+    named = re.findall(rf"`((?:{FOLDERS})/[^`\s<>]*|\w[\w-]*\.(?:md|txt|toml))`", text)
+    assert named
+    assert [path for path in named if not (PROJECT / path).exists()] == []
+
+
+def test_the_rooms_have_the_folders_that_are_named() -> None:
+    package = PROJECT / "imagetl_assets"
+    text = (PROJECT / "docs" / "architecture.md").read_text()
+    below = [package, package / "dask_executor"]
+    for name in re.findall(r"`((?:\w+/)+(?:\w+\.py)?|\w+\.py)`", text):
+        assert any((folder / name).exists() for folder in [*below, PROJECT]), name
+
+
+def test_every_part_of_ci_is_run_and_told() -> None:
+    parts = {path.name for path in PARTS.iterdir()}
+    script = (PROJECT / ".ci" / "run").read_text()
+    (run,) = re.findall(r"^parts=\(\n(.*?)^\)", script, re.M | re.S)
+    told = re.findall(
+        r"^\| `([\w-]+)` \| [^|]+ \|$", (PROJECT / "CONTRIBUTING.md").read_text(), re.M
+    )
+    assert set(run.split()) == parts
+    assert set(told) == parts
+
+
+def test_the_lowest_versions_are_those_that_are_tested() -> None:
+    """If not: bash .ci/lock-lowest."""
+    lines = (PROJECT / "constraints-lowest.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    tested = {_plain(name): Version(version) for name, version in pinned.items()}
+    bounds = {_plain(name): Version(version) for name, version in lowest(("test",)).items()}
+    assert {name: tested.get(name) for name in bounds} == bounds
+
+
+def _plain(name: str) -> str:
+    """Return a package's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
