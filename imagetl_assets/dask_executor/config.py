@@ -37,6 +37,14 @@ def _cluster_field() -> Field:
             is_required=False,
             description=f"Start a {kind} cluster for the run with these arguments, stop it after.",
         )
+    kinds["class"] = Field(
+        {
+            "path": Field(StringSource, description="Such as dask_cloudprovider.aws.EC2Cluster."),
+            "options": Field(Permissive(), is_required=False, default_value={}),
+        },
+        is_required=False,
+        description="Start a cluster of the class at this path, with these options.",
+    )
     return Field(
         Selector(kinds),
         default_value={"local": {}},
@@ -57,6 +65,15 @@ def _retries_field() -> Field:
 
 CONFIG_SCHEMA: dict[str, Any] = {
     "cluster": _cluster_field(),
+    "adapt": Field(
+        Permissive({"minimum": Field(int, default_value=1), "maximum": Field(int)}),
+        is_required=False,
+        description=(
+            "Have a cluster that is started for the run grow from `minimum` to `maximum` workers "
+            "with the work there is, and shrink again. Further options are those of the cluster's "
+            "method `adapt`."
+        ),
+    ),
     "retries": _retries_field(),
     "max_concurrent": Field(
         Noneable(int),
@@ -106,6 +123,7 @@ class ExecutorConfig:
 
     cluster_kind: str = "local"
     cluster_options: Mapping[str, Any] = field(default_factory=dict)
+    adapt: Mapping[str, Any] = field(default_factory=dict)
     retries: RetryMode = RetryMode.ENABLED
     max_concurrent: int | None = None
     tag_concurrency_limits: list[dict[str, Any]] = field(default_factory=list)
@@ -124,6 +142,16 @@ class ExecutorConfig:
                 raise DagsterInvariantViolationError(
                     f"Config of the Dask executor: {name} is {value} and must be at least {least}."
                 )
+        if self.adapt and self.cluster_kind == "existing":
+            raise DagsterInvariantViolationError(
+                "Config of the Dask executor: adapt is for clusters that are started for the run. "
+                "Who has started an existing cluster can have it adapt."
+            )
+        if self.adapt and not 0 <= self.adapt["minimum"] <= max(1, self.adapt["maximum"]):
+            raise DagsterInvariantViolationError(
+                "Config of the Dask executor: adapt needs a minimum that is at least 0 and at most "
+                f"the maximum, not {self.adapt['minimum']} and {self.adapt['maximum']}."
+            )
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> ExecutorConfig:
@@ -132,6 +160,7 @@ class ExecutorConfig:
         return ExecutorConfig(
             cluster_kind=kind,
             cluster_options=options or {},
+            adapt=config.get("adapt") or {},
             retries=cast(RetryMode, RetryMode.from_config(config["retries"])),
             max_concurrent=config.get("max_concurrent"),
             tag_concurrency_limits=list(config.get("tag_concurrency_limits") or []),

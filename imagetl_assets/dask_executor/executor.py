@@ -89,11 +89,9 @@ class DaskExecutor(Executor):
         with ExitStack() as stack:
             cluster = stack.enter_context(
                 open_cluster(
-                    config.cluster_kind,
-                    config.cluster_options,
+                    config,
                     plan_context.job_name,
                     warm_up_source(plan_context, execution_plan.repository_load_data),
-                    config.worker_timeout,
                 )
             )
             concurrency = stack.enter_context(

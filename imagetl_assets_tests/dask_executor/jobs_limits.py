@@ -7,7 +7,7 @@ from dagster import OpExecutionContext, job, op
 from distributed import get_worker
 
 from imagetl_assets.dask_executor import dask_executor
-from imagetl_assets.dask_executor.run.ready_steps import RESOURCES_TAG
+from imagetl_assets.dask_executor.run.ready_steps import RESOURCES_TAG, WORKERS_TAG
 from imagetl_assets_tests.dask_executor.jobs import mark
 
 STEPS = 3
@@ -110,3 +110,39 @@ def needs_gpu(context: OpExecutionContext) -> None:
 def gpu_job() -> None:
     for number in range(STEPS):
         needs_gpu.alias(f"needs_gpu_{number}")()
+
+
+@op(tags={WORKERS_TAG: json.dumps(["large"])})
+def needs_large(context: OpExecutionContext) -> None:
+    mark(context, str(get_worker().name))
+
+
+@job(executor_def=dask_executor)
+def bound_job() -> None:
+    for number in range(STEPS):
+        needs_large.alias(f"needs_large_{number}")()
+
+
+@job(executor_def=dask_executor)
+def no_json_job() -> None:
+    any_op.tag({RESOURCES_TAG: "GPU=1"})()
+
+
+@job(executor_def=dask_executor)
+def no_list_job() -> None:
+    any_op.tag({WORKERS_TAG: '"large"'})()
+
+
+# Growing
+
+
+@op
+def tells_its_worker(context: OpExecutionContext) -> None:
+    time.sleep(1)
+    mark(context, str(get_worker().address))
+
+
+@job(executor_def=dask_executor)
+def many_job() -> None:
+    for number in range(12):
+        tells_its_worker.alias(f"tells_{number}")()

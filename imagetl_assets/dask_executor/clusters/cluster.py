@@ -78,19 +78,20 @@ class Cluster:
     def submit(
         self,
         number: int,
-        token: str,
+        key: str,
         arguments: Sequence[Any],
-        priority: int,
-        resources: Mapping[str, float],
+        options: Mapping[str, Any],
     ) -> None:
-        """Hand a batch to Dask; what becomes of it comes with the news."""
-        future = self._client.submit(
-            by_name(RUN_BATCH, *arguments),
-            key=f"dagster-steps-{token}-{number}",  # never the same for two runs
-            pure=False,
-            priority=priority,
-            resources=dict(resources) or None,
-        )
+        """Hand a batch to Dask; what becomes of it comes with the news.
+
+        Args:
+            number: of the batch.
+            key: of the task, which must be another one for each batch of each run.
+            arguments: of `worker.batch.run_batch`.
+            options: of `Client.submit`: priority, resources and so on.
+        """
+        call = by_name(RUN_BATCH, *arguments)
+        future = self._client.submit(call, key=key, pure=False, **options)
         self._futures[number] = future
         future.add_done_callback(lambda future: self._hear_task(number, future))
 

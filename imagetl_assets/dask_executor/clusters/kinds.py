@@ -1,7 +1,7 @@
 """The table of cluster kinds. To add a kind is to add a row.
 
-The kinds are those of dagster-dask's executor, whose config this one takes. The kind `existing` is
-not in the table: there, nothing is started.
+The kinds are those of dagster-dask's executor, whose config this one takes. Two kinds of the config
+are not in the table: for `existing`, nothing is started, and `class` names any other class.
 """
 
 from __future__ import annotations

@@ -16,24 +16,49 @@ from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
 from imagetl_assets.dask_executor.clusters.kinds import KINDS, ClusterKind
 from imagetl_assets.dask_executor.clusters.worker_settings import set_worker_defaults
 
+BATCH_DURATION = "1s"
+"""Dask adds workers if the work would take longer than this. A batch takes about as long."""
+
 
 def start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -> Any:
     """Start a cluster, without waiting for its workers.
 
     Args:
-        kind: a key of `KINDS`.
-        options: keyword arguments for the cluster's class.
+        kind: a key of `KINDS`, or `class`.
+        options: keyword arguments for the cluster's class; for `class`, its `path` and `options`.
         job_name: the cluster's name, where its kind has names and `options` gives none.
         warm_up: Python source that the workers of a local cluster run when they start.
 
     Raises:
         DaskClusterError: its package or its programs are missing.
     """
+    if kind == "class":
+        return _class_at(options["path"])(**options.get("options", {}))
     cluster_class = _class_of(kind, KINDS[kind])
     if cluster_class is LocalCluster:
         return _start_local(options, warm_up)
     _check_programs(kind, cluster_class)
     return cluster_class(**{**KINDS[kind].defaults(job_name), **options})
+
+
+def adapt(cluster: Any, kind: str, options: Mapping[str, Any]) -> None:
+    """Have a cluster grow and shrink with the work there is.
+
+    Args:
+        cluster: from `start`.
+        kind: of it, for the message.
+        options: of its method `adapt`, such as `minimum` and `maximum`.
+
+    Raises:
+        DaskClusterError: this kind of cluster cannot.
+    """
+    try:
+        cluster.adapt(**{"target_duration": BATCH_DURATION, **options})
+    except (AttributeError, NotImplementedError, TypeError) as error:
+        raise DaskClusterError(
+            f"A cluster of kind {kind!r} cannot adapt with {dict(options)}: {error}. Remove adapt "
+            "from the executor's config, or correct it."
+        ) from None
 
 
 def is_starting(cluster: Any) -> bool:
@@ -56,6 +81,18 @@ def _class_of(name: str, kind: ClusterKind) -> Any:
         way_out = kind.way_out or f"Install {kind.package}."
         raise DaskClusterError(
             f"A cluster of kind {name!r} needs the package {kind.package}: {error}. {way_out}"
+        ) from None
+
+
+def _class_at(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise DaskClusterError(
+            f"The cluster class {path!r} of the executor's config cannot be imported: {error}. "
+            "Give the full name of a class, such as dask_cloudprovider.aws.FargateCluster, and "
+            "install its package."
         ) from None
 
 

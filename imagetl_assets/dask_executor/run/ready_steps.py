@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+from dagster import DagsterInvariantViolationError
 
 from imagetl_assets.dask_executor.dagster_internals.names import (
     PRIORITY_TAG,
@@ -14,7 +16,14 @@ from imagetl_assets.dask_executor.dagster_internals.names import (
     ResolvedFromDynamicStepHandle,
 )
 
-RESOURCES_TAG = "dagster-dask/resource_requirements"  # as dagster-dask names it
+T = TypeVar("T", int, dict[str, float], list[str], bool)
+
+# As dagster-dask names it: a JSON object from the name of a Dask resource to an amount.
+RESOURCES_TAG = "dagster-dask/resource_requirements"
+# A JSON list of addresses, names or hosts of the workers that may run the step.
+WORKERS_TAG = "dagster-dask/workers"
+# Whether others may run it, too, if these are busy: `true` or `false`, which is the default.
+OTHER_WORKERS_TAG = "dagster-dask/allow_other_workers"
 MAX_STEPS = 32
 
 
@@ -23,17 +32,46 @@ class Needs(NamedTuple):
 
     priority: int
     resources: tuple[tuple[str, float], ...]
+    workers: tuple[str, ...] = ()
+    other_workers: bool = False
+
+    def submit_options(self) -> dict[str, Any]:
+        """Return the needs as arguments of `Client.submit`."""
+        options: dict[str, Any] = {"priority": self.priority}
+        if self.resources:
+            options["resources"] = dict(self.resources)
+        if self.workers:
+            options["workers"] = list(self.workers)
+            options["allow_other_workers"] = self.other_workers
+        return options
 
 
 def needs_of(step: ExecutionStep) -> Needs:
-    """Return what the tags of a step ask for.
+    """Return what the tags of a step ask for: `dagster/priority`, a number, and those above."""
+    return Needs(
+        _from_tag(step, PRIORITY_TAG, 0),
+        tuple(sorted(_from_tag(step, RESOURCES_TAG, {}).items())),
+        tuple(_from_tag(step, WORKERS_TAG, [])),
+        _from_tag(step, OTHER_WORKERS_TAG, False),
+    )
 
-    The tags are `dagster/priority`, a number, and `dagster-dask/resource_requirements`, a JSON
-    object from the name of a Dask resource to an amount.
-    """
-    tags = step.tags
-    required = json.loads(tags[RESOURCES_TAG]) if RESOURCES_TAG in tags else {}
-    return Needs(int(tags.get(PRIORITY_TAG, 0)), tuple(sorted(required.items())))
+
+def _from_tag(step: ExecutionStep, tag: str, default: T) -> T:
+    """Return what a step's tag says in JSON, which has to be of the type of `default`."""
+    text = step.tags.get(tag)
+    if text is None:
+        return default
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if type(value) is not type(default):
+        kinds = {int: "a whole number", dict: "an object", list: "a list", bool: "true or false"}
+        raise DagsterInvariantViolationError(
+            f"Step {step.key} has the tag {tag} with the value {text!r}, which has to be "
+            f"{kinds[type(default)]} in JSON. Correct the tag of the op or asset."
+        )
+    return value
 
 
 class ReadySteps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imagetl_assets.dask_executor.dagster_internals.instances import with_absolute_paths
@@ -91,12 +91,10 @@ class Submitter:
         header = Header(
             versions=own_versions(), token=self.token, topic=cluster.topic, batch=number
         )
+        # Dask's dashboard shows by one name and colour what has the same beginning.
+        key = f"{_name(steps)}-{self.token}-{number}"
         cluster.submit(
-            number,
-            self.token,
-            (header, self._run_spec, batch.to_wire()),
-            priority=needs.priority,
-            resources=dict(needs.resources),
+            number, key, (header, self._run_spec, batch.to_wire()), needs.submit_options()
         )
 
 
@@ -125,6 +123,12 @@ def _run_spec(state: RunState, plan: ExecutionPlan) -> RunSpec:
         parent_state=plan.known_state.parent_state,
         code_version=code_version(job.repository.pointer),
     )
+
+
+def _name(steps: Sequence[ExecutionStep]) -> str:
+    """Return what the steps of a batch are called, if all are of the same op, else `steps`."""
+    names = {str(step.node_handle) for step in steps}
+    return names.pop() if len(names) == 1 else "steps"
 
 
 def _is_in_pool(step: IExecutionStep) -> bool:
