@@ -26,6 +26,7 @@ from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializa
 
 from imagetl_assets.dask_executor.dagster_internals import migrations, sqlite, transactions
 from imagetl_assets.dask_executor.dagster_internals.prepare import prepare_storages
+from imagetl_assets_tests.dask_executor.replacements import needs_replacement
 
 PLAIN_RUN = """
 import sys
@@ -56,6 +57,7 @@ def _content(path: Path) -> tuple[list[str], list[tuple[str]], str]:
         return schema, revision, connection.execute("PRAGMA journal_mode").fetchone()[0]
 
 
+@needs_replacement("sqlite-engines")
 def test_dagster_uses_the_kept_connections(tmp_path: Path) -> None:
     prepare_storages()
     with _instance(tmp_path) as instance:
@@ -85,6 +87,7 @@ def test_a_runs_file_is_what_dagster_alone_would_have_made(tmp_path: Path) -> No
         assert _content(ours) == _content(ours.with_name("plain.db"))
 
 
+@needs_replacement("migration-scripts")
 def test_the_migration_scripts_are_read_once(tmp_path: Path) -> None:
     prepare_storages()
     with _instance(tmp_path) as instance:
@@ -97,6 +100,7 @@ def test_the_migration_scripts_are_read_once(tmp_path: Path) -> None:
     assert after.hits > read.hits
 
 
+@needs_replacement("sqlite-engines")
 def test_statements_compiled_for_one_file_serve_the_next(tmp_path: Path) -> None:
     prepare_storages()
     with _instance(tmp_path) as instance:
@@ -152,6 +156,7 @@ def run_and_instances(
         yield run, instance, other
 
 
+@needs_replacement("sqlite-transactions")
 def test_events_are_written_to_both_files_in_one_transaction(
     run_and_instances: tuple[DagsterRun, DagsterInstance, DagsterInstance],
 ) -> None:
@@ -165,6 +170,7 @@ def test_events_are_written_to_both_files_in_one_transaction(
     assert (len(_records(other)), len(other.all_logs(run.run_id))) == (3, 4)
 
 
+@needs_replacement("sqlite-transactions")
 def test_of_events_that_cannot_all_be_written_none_is(
     run_and_instances: tuple[DagsterRun, DagsterInstance, DagsterInstance],
 ) -> None:
@@ -182,6 +188,7 @@ def test_of_events_that_cannot_all_be_written_none_is(
     assert (len(_records(other)), len(other.all_logs(run.run_id))) == (1, 1)
 
 
+@needs_replacement("sqlite-transactions")
 def test_another_thread_waits_for_the_end_of_a_transaction(
     run_and_instances: tuple[DagsterRun, DagsterInstance, DagsterInstance],
 ) -> None:

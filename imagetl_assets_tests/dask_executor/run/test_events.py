@@ -23,6 +23,7 @@ from imagetl_assets.dask_executor.dagster_internals.event_log import insert_rows
 from imagetl_assets_tests.dask_executor import jobs_events as jobs
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
 from imagetl_assets_tests.dask_executor.jobs_harmful import children_job
+from imagetl_assets_tests.dask_executor.replacements import needs_replacement
 from testbed.dagster_runs import Marks, RunProcess, local_instance, run_job
 from testbed.dask_cluster import DaskProcesses
 from testbed.histories import entries, events, histories
@@ -173,6 +174,7 @@ def test_the_run_tells_where_its_steps_run(
     assert set(steps) == {"prints_0", "prints_1", "prints_2"}
 
 
+@needs_replacement("compute-log-mirrors")
 def test_the_capture_of_output_needs_no_processes(
     cluster: DaskProcesses, instance: DagsterInstance
 ) -> None:

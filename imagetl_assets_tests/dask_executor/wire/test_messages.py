@@ -28,6 +28,7 @@ from imagetl_assets.dask_executor.wire.messages import (
     to_wire,
 )
 from imagetl_assets.dask_executor.worker.forwarding import EventForwarder
+from imagetl_assets_tests.dask_executor.replacements import needs_replacement
 
 EVENT = ForwardedEvent({"event": "an event"}, None, None)
 COMMON = (1, "an execution", "tcp://worker")
@@ -108,6 +109,7 @@ def _entry(event_type: DagsterEventType, text: str, data: object) -> EventLogEnt
     return EventLogEntry(None, 10, text, "a run", 0.0, dagster_event=event)
 
 
+@needs_replacement("event-rows")
 def test_a_materialization_travels_once() -> None:
     """As an event log keeps more of it than a row, the run's process needs all of it anyway."""
     with DagsterInstance.local_temp() as instance:
