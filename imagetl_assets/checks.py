@@ -52,12 +52,14 @@ def upstream_file_did_not_shrink(
 )
 def no_frame_is_damaged(frame_files: dict[str, FrameFiles]) -> AssetCheckResult:
     """Warn of damaged frames that were skipped."""
+    damaged = sum(len(files.damaged) for files in frame_files.values())
     problems = (
         f"{key}: frame {piece.number} at byte {piece.offset:,}: {piece.problem}"
         for key, files in frame_files.items()
         for piece in files.damaged
     )
-    return _result(problems, AssetCheckSeverity.WARN)
+    result = _result(problems, AssetCheckSeverity.WARN)
+    return result.with_metadata({**result.metadata, "damaged frames": damaged})
 
 
 @asset_check(

@@ -51,13 +51,13 @@ def check_path(path: str) -> str:
     return path
 
 
-def frame_name(position: int, count: int) -> str:
-    """Return the name of one of `count` frames, zero-padded so that names sort.
+def frame_name(number: int, count: int) -> str:
+    """Return the name of a frame in a bundle of `count` pieces, zero-padded so that names sort.
 
     >>> frame_name(7, 120)
     'frame_007'
     """
-    return f"frame_{position:0{max(2, len(str(count)))}d}"
+    return f"frame_{number:0{max(2, len(str(count)))}d}"
 
 
 def _check_component(part: str, what: str) -> None:

@@ -119,7 +119,7 @@ class PublishedFrames(Record, frozen=True, tag=True):
     Attributes:
         fingerprint: of the frames that are there; None if there may be frames of more than one
             index.
-        counts: how many frames each index has that there may be frames of.
+        counts: how many pieces each bundle has that there may be frames of.
         optimized: whether there may be differences between frames, too.
     """
 
@@ -166,18 +166,23 @@ class FrameIndex(Record, frozen=True, tag=True):
     @cached_property
     def fingerprint(self) -> str:
         """Tell sets of frames apart: frames of two indexes with one fingerprint are the same."""
-        spans = [(span.offset, span.length, span.format) for span in self.frames]
-        source = [self.raw.sha256, spans, self.resize]
+        spans = [(span.number, span.offset, span.length, span.format) for span in self.frames]
+        source = [self.raw.sha256, self.pieces, spans, self.resize]
         return hashlib.sha256(json.dumps(source).encode()).hexdigest()[:16]
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces the bundle has, damaged ones included."""
+        return len(self.frames) + len(self.damaged)
 
     @property
     def when_published(self) -> PublishedFrames:
         """What is in the frames folder once these frames are there."""
-        return PublishedFrames(self.fingerprint, (len(self.frames),), self.optimize)
+        return PublishedFrames(self.fingerprint, (self.pieces,), self.optimize)
 
     def name(self, position: int) -> str:
-        """Return the name of the frame at this position."""
-        return frame_name(position, len(self.frames))
+        """Return the name of the frame at this position: it has the number of the frame."""
+        return frame_name(self.frames[position].number, self.pieces)
 
     def file_names(self, left_out: Sequence[DamagedFrame] = ()) -> list[str]:
         """Return the names of all frame files, in order, but those of frames that are left out."""

@@ -76,8 +76,24 @@ def test_steps_grow_with_the_frames(frames: int, each: int, steps: int) -> None:
     assert -(-frames // each) == steps
 
 
-def test_the_fingerprint_is_about_the_bytes_only() -> None:
+def test_the_fingerprint_is_about_the_names_and_bytes_of_the_frame_files_only() -> None:
     index = FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 1, "")
-    same = FrameIndex(RAW, (FrameSpan(3, 4, 5, "GIF"),), (), 9, "elsewhere")
-    other = FrameIndex(RAW, (FrameSpan(0, 4, 6, "GIF"),), (), 1, "")
-    assert index.fingerprint == same.fingerprint != other.fingerprint
+    same = FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 9, "elsewhere", skip_damaged=True)
+    others = [
+        FrameIndex(RAW, (FrameSpan(0, 4, 6, "GIF"),), (), 1, ""),
+        FrameIndex(RAW, (FrameSpan(3, 4, 5, "GIF"),), (), 1, ""),
+        FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (DamagedFrame(1, 9, 2, "cut"),), 1, ""),
+        FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 1, "", resize=5),
+    ]
+    assert index.fingerprint == same.fingerprint
+    assert index.fingerprint not in {other.fingerprint for other in others}
+
+
+def test_frames_are_named_by_their_numbers() -> None:
+    frames = tuple(FrameSpan(number, number * 10, 5, "GIF") for number in (1, 2, 100))
+    index = FrameIndex(RAW, frames, (DamagedFrame(0, 0, 5, "cut"),) * 98, 2, "")
+    assert index.file_names() == ["frame_001.gif", "frame_002.gif", "frame_100.gif"]
+    assert {*index.file_names()} < {*index.when_published.file_names()}
+    assert list(frame_batches(index)) == ["frames_001_001", "frames_002_100"]
+    left_out = [DamagedFrame(2, 20, 5, "cut")]
+    assert index.file_names(left_out) == ["frame_001.gif", "frame_100.gif"]

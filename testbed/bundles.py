@@ -55,6 +55,18 @@ def damaged_bundle(frames: int = 3) -> tuple[bytes, int]:
     return SEPARATOR.join(whole), len(whole[0]) + len(SEPARATOR)
 
 
+def bad_pixels() -> bytes:
+    """A frame whose structure is whole, but whose pixels cannot be decoded."""
+    out = io.BytesIO()
+    Image.frombytes("L", (32, 32), Random(3).randbytes(32 * 32)).save(out, "GIF")
+    frame = bytearray(out.getvalue())
+    at = frame.index(b"\x2c", 13 + 3 * 256) + 11  # the first sub-block of the image data
+    while size := frame[at]:
+        frame[at + 1 : at + 1 + size] = b"\xff" * size
+        at += size + 1
+    return bytes(frame)
+
+
 def pixels(image: bytes) -> list[bytes]:
     """Return the pixels of each image of a GIF."""
     with Image.open(io.BytesIO(image)) as opened:

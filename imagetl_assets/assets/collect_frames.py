@@ -16,8 +16,8 @@ from dagster import (
 )
 
 from imagetl_assets.assets.common import for_each_file, joint_version
+from imagetl_assets.assets.damage import damaged_metadata
 from imagetl_assets.assets.failures import overtaken
-from imagetl_assets.assets.index_frames import damaged_metadata
 from imagetl_assets.assets.step_reports import StepReports
 from imagetl_assets.names import FRAMES_FOLDER
 from imagetl_assets.partitions import partition_keys
@@ -46,7 +46,7 @@ def collect_frames(
                 "frames": len(files.frames),
                 "bytes": sum(frame.size for frame in files.frames),
                 "converted": sum(frame.offset is None for frame in files.frames),
-                "damaged": damaged_metadata(files.damaged),
+                **damaged_metadata(files.damaged),
                 "stored at": MetadataValue.url(folder.uri(FRAMES_FOLDER)),
             },
             "frame_files",

@@ -20,8 +20,16 @@ BACKFILL_POLICY = BackfillPolicy.single_run()
 T = TypeVar("T")
 
 
-def for_each_file(keys: Sequence[str], work: Callable[[str], T]) -> dict[str, T]:
-    """Do the work for each of the run's partitions; return the results by partition key.
+def for_each_file(
+    keys: Sequence[str], work: Callable[[str], T], *, among_others: bool = False
+) -> dict[str, T]:
+    """Do the work for each of these partitions; return the results by partition key.
+
+    Args:
+        keys: of the partitions.
+        work: what to do for one.
+        among_others: whether the run is about more partitions than these, so that a failure has to
+            name its file even if there is only one.
 
     Raises:
         Failure: it failed for some. All others were done before, so that to repeat it costs little.
@@ -36,11 +44,11 @@ def for_each_file(keys: Sequence[str], work: Callable[[str], T]) -> dict[str, T]
             failures[key] = failure
     if not failures:
         return done
-    if len(keys) == 1:
+    if len(keys) == 1 and not among_others:
         raise failures[keys[0]]
     reasons = "; ".join(f"{key}: {failure.description}" for key, failure in failures.items())
     raise Failure(
-        f"{len(failures)} of {len(keys)} files failed: {reasons}",
+        reasons if len(keys) == 1 else f"{len(failures)} of {len(keys)} files failed: {reasons}",
         allow_retries=any(failure.allow_retries for failure in failures.values()),
     )
 

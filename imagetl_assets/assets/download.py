@@ -41,7 +41,7 @@ class Obtained:
     Attributes:
         raw: the record of the stored file.
         skipped: whether it was there already.
-        caution: what cannot be made sure of, in one sentence, or None.
+        caution: what people should know of it, or None.
     """
 
     raw: RawFile
@@ -66,9 +66,10 @@ class Download:
             UpstreamError: it cannot be had.
             StoreError: it cannot be stored.
         """
-        stored = self._stored(folder)
+        before = _record(folder)
+        stored = before if before and self._is_stored(folder, before) else None
         if self.on_existing is OnExisting.skip and (found := stored or self._adopted(folder)):
-            return Obtained(found, skipped=True)
+            return Obtained(found, skipped=True, caution=self._other_source(stored))
         known = Known()
         if stored and self._may_be_current(stored):
             known = Known(stored.etag, stored.last_modified)
@@ -90,25 +91,32 @@ class Download:
             etag=file.etag,
             last_modified=file.last_modified,
         )
-        return Obtained(raw, caution=file.caution)
+        replaced = before if before and before.sha256 != sha256 else None
+        cautions = [file.caution, self._other_source(replaced)]
+        return Obtained(raw, caution="; ".join(filter(None, cautions)) or None)
+
+    def _other_source(self, raw: RawFile | None) -> str | None:
+        """Return what to tell if a raw file came from another URL than this one."""
+        if raw is None or raw.source_id == source_id(self.url):
+            return None
+        return (
+            f"the file that was stored before came from another URL, {raw.source}. To keep the "
+            "results of both, use another partition key for one of them (imagetl run: --name)"
+        )
 
     def _may_be_current(self, stored: RawFile) -> bool:
         same_source = stored.source_id == source_id(self.url)
         return same_source and self.on_existing is OnExisting.revalidate
 
-    def _stored(self, folder: PartitionFolder) -> RawFile | None:
-        """Return the record of the file if it still is the file that the record describes."""
-        try:
-            record = folder.load("raw_data_file", RawFile)
-        except RecordError:
-            return None
-        if record is None or record.path != self.path:
-            return None
+    def _is_stored(self, folder: PartitionFolder, record: RawFile) -> bool:
+        """Tell whether the file is there, and still is the one that its record describes."""
+        if record.path != self.path:
+            return False
         state = folder.store.state(folder.path(self.path))
-        return record if state and state.version == record.version else None
+        return state is not None and state.version == record.version
 
     def _adopted(self, folder: PartitionFolder) -> RawFile | None:
-        """Return a record of a file that is there without one, as when a user has put it there."""
+        """Return a record of a stored file that has none, because a user has put it there."""
         key = folder.path(self.path)
         state = folder.store.state(key)
         if state is None:
@@ -121,6 +129,14 @@ class Download:
         return RawFile(
             self.path, state.size, digest.hexdigest(), state.version, uri, source_id(uri)
         )
+
+
+def _record(folder: PartitionFolder) -> RawFile | None:
+    """Return the record of the file that was stored last, if there is one that can be read."""
+    try:
+        return folder.load("raw_data_file", RawFile)
+    except RecordError:
+        return None
 
 
 def _copy(file: UpstreamFile, out: BinaryIO, store: Store, shown: str) -> tuple[int, str]:

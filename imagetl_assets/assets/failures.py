@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dagster import Failure
 
-from imagetl_assets.images.bundle import DamagedFrame
 from imagetl_assets.records import RawFile
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
@@ -25,18 +24,3 @@ def overtaken() -> Failure:
         "the storage was changed. Materialize frames again if this one is wanted",
         allow_retries=False,
     )
-
-
-def damaged_frame(frame: DamagedFrame, raw: RawFile, damaged: int = 1) -> Failure:
-    """Return what to raise because of a damaged frame, which is the first of so many."""
-    return Failure(
-        f"frame {frame.number} at byte {frame.offset:,} of {raw.path} is damaged: {frame.problem}. "
-        "To leave such frames out, set on_damaged_frame to skip",
-        metadata={"frame": frame.number, "offset": frame.offset, "damaged": damaged},
-        allow_retries=False,
-    )
-
-
-def shown(frame: DamagedFrame) -> str:
-    """Return what a log says of a damaged frame that is left out."""
-    return f"Frame {frame.number} at byte {frame.offset:,}: {frame.problem}"

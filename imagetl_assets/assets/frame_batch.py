@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from imagetl_assets.assets.failures import damaged_frame, raw_file_changed
+from imagetl_assets.assets.damage import damaged_frame
+from imagetl_assets.assets.failures import raw_file_changed
 from imagetl_assets.images import gif
 from imagetl_assets.images.bundle import DamagedFrame
 from imagetl_assets.images.delta import delta
@@ -46,7 +47,7 @@ def store_frame_batch(
         except ImageError as error:
             piece = DamagedFrame(span.number, span.offset, span.length, error.problem)
             if not index.skip_damaged:
-                raise damaged_frame(piece, index.raw) from None
+                raise damaged_frame([piece], index.raw) from None
             damaged.append(piece)
             continue
         name = f"{index.name(position)}.gif"

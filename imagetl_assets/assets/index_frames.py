@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from dagster import (
     AssetExecutionContext,
@@ -19,10 +19,11 @@ from dagster import (
 )
 
 from imagetl_assets.assets.common import for_each_file, joint_version
-from imagetl_assets.assets.failures import damaged_frame, raw_file_changed, shown
+from imagetl_assets.assets.damage import damaged_frame, damaged_metadata, log_damaged
+from imagetl_assets.assets.failures import raw_file_changed
 from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.images import bundle
-from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
+from imagetl_assets.images.bundle import DamagedFrame, FrameSpan, Remarks
 from imagetl_assets.mapped_steps import frame_batches, frames_per_step, mapped_steps
 from imagetl_assets.partitions import partition_keys
 from imagetl_assets.records import FrameIndex, RawFile
@@ -46,19 +47,22 @@ def index_frames(
 
     def index_file(key: str) -> FrameIndex:
         started = time.monotonic()
-        index = _index(context, config, storage.folder(key), raw[key])
-        context.add_asset_metadata(
-            {
-                "frames": len(index.frames),
-                "formats": MetadataValue.json(Counter(span.format for span in index.frames)),
-                "damaged": damaged_metadata(index.damaged),
-                "mapped steps": len(frame_batches(index)),
-                "seconds": round(time.monotonic() - started, 3),
-            },
-            "frames",
-            key,
-        )
-        return index
+        folder, remarks = storage.folder(key), Remarks()
+        index = _index(config, folder, raw[key], remarks)
+        log_damaged(context.log, key, index.damaged)
+        for remark in remarks.texts():
+            context.log.warning(f"{key}: {remark}")
+        metadata = {
+            "frames": len(index.frames),
+            "formats": MetadataValue.json(Counter(span.format for span in index.frames)),
+            **damaged_metadata(index.damaged),
+            "mapped steps": len(frame_batches(index)),
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        if texts := remarks.texts():
+            metadata["warnings"] = MetadataValue.json(texts)
+        context.add_asset_metadata(metadata, "frames", key)
+        return publishing.begin(folder, index)
 
     indexes = for_each_file(partition_keys(context), index_file)
     versions = [index.fingerprint for index in indexes.values()]
@@ -67,23 +71,16 @@ def index_frames(
         yield DynamicOutput(None, mapping_key=key, output_name="frame_batches")
 
 
-def damaged_metadata(damaged: Sequence[DamagedFrame]) -> MetadataValue:
-    """Return number, offset and problem of each damaged frame, as metadata."""
-    return MetadataValue.json([[d.number, d.offset, d.problem] for d in damaged])
-
-
 def _index(
-    context: AssetExecutionContext, config: FramesConfig, folder: PartitionFolder, raw: RawFile
+    config: FramesConfig, folder: PartitionFolder, raw: RawFile, remarks: Remarks
 ) -> FrameIndex:
-    """Return where the frames are, and where they are to be stored."""
-    frames, damaged = _find(folder, raw)
-    for piece in damaged:
-        context.log.warning(shown(piece))
+    """Return where the frames are; note what is unusual about the bundle."""
+    frames, damaged = _find(folder, raw, remarks)
     if damaged and not config.skip_damaged:
-        raise damaged_frame(damaged[0], raw, len(damaged))
+        raise damaged_frame(damaged, raw, remarks.texts())
     if not frames:
         raise Failure(f"there are no frames in {raw.path}", allow_retries=False)
-    index = FrameIndex(
+    return FrameIndex(
         raw,
         frames,
         damaged,
@@ -93,16 +90,15 @@ def _index(
         resize=config.new_size(),
         optimize=config.optimize,
     )
-    return publishing.begin(folder, index)
 
 
 def _find(
-    folder: PartitionFolder, raw: RawFile
+    folder: PartitionFolder, raw: RawFile, remarks: Remarks
 ) -> tuple[tuple[FrameSpan, ...], tuple[DamagedFrame, ...]]:
     """Return the whole and the damaged frames of the raw file."""
     try:
         with folder.store.open(folder.path(raw.path), FileState(raw.size, raw.version)) as file:
-            pieces = list(bundle.find_frames(file))
+            pieces = list(bundle.find_frames(file, remarks=remarks))
     except (FileChanged, FileNotFoundError):
         raise raw_file_changed(folder, raw) from None
     frames = tuple(piece for piece in pieces if isinstance(piece, FrameSpan))

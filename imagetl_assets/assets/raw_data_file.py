@@ -131,7 +131,7 @@ def raw_data_file(
             raise _to_be_tried_again(error, config.max_retry_after, waits) from None
         raw = obtained.raw
         if obtained.skipped:
-            context.log.info(f"Download skipped: {raw.path} of {raw.size:,} bytes is there already")
+            context.log.info(f"{key}: download skipped, {raw.size:,} bytes are there already")
         metadata = {
             "bytes": raw.size,
             "sha256": raw.sha256,
@@ -141,7 +141,7 @@ def raw_data_file(
             "seconds": round(time.monotonic() - started, 3),
         }
         if obtained.caution:
-            context.log.warning(f"{raw.source}: {obtained.caution}")
+            context.log.warning(f"{key}: {obtained.caution}")
             metadata["caution"] = obtained.caution
         context.add_asset_metadata(metadata, partition_key=key)
         return raw

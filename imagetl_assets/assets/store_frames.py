@@ -2,13 +2,14 @@
 
 from dagster import Backoff, In, Nothing, OpExecutionContext, Out, RetryPolicy, op
 
-from imagetl_assets.assets.failures import overtaken, shown
+from imagetl_assets.assets.common import for_each_file
+from imagetl_assets.assets.damage import MOST_TOLD, log_damaged
+from imagetl_assets.assets.failures import overtaken
 from imagetl_assets.assets.frame_batch import store_frame_batch
 from imagetl_assets.assets.step_reports import FrameBatchName, StepReport
 from imagetl_assets.mapped_steps import frame_batches, mapped_steps
-from imagetl_assets.records import FrameIndex
+from imagetl_assets.records import FrameIndex, StoredFrameBatch
 from imagetl_assets.storage import ImageStorage
-from imagetl_assets.storage.resource import store_errors_as_failures
 
 
 @op(
@@ -26,16 +27,22 @@ def store_frames(
     steps = mapped_steps(index)
     if mapping_key not in steps:
         raise overtaken()
-    frames = size = 0
     report = StepReport()
-    with store_errors_as_failures():
-        for key, batch_key in steps[mapping_key]:
-            folder, its_index = storage.folder(key), index[key]
+    told = max(1, MOST_TOLD // len(steps))  # of damaged frames, by each step
+
+    def store(key: str) -> list[StoredFrameBatch]:
+        batches = []
+        folder, its_index = storage.folder(key), index[key]
+        for batch_key in (batch for partition, batch in steps[mapping_key] if partition == key):
             batch = store_frame_batch(folder, its_index, frame_batches(its_index)[batch_key])
-            for piece in batch.damaged:
-                context.log.warning(shown(piece))
+            log_damaged(context.log, key, batch.damaged, told)
             report.add(FrameBatchName(key, its_index.fingerprint, batch_key), folder, batch)
-            frames += len(batch.frames)
-            size += sum(frame.size for frame in batch.frames)
-    context.add_output_metadata({"frames": frames, "bytes": size})
+            batches.append(batch)
+        return batches
+
+    keys = list(dict.fromkeys(partition for partition, _ in steps[mapping_key]))
+    stored = for_each_file(keys, store, among_others=len(index) > 1)
+    frames = [frame for batches in stored.values() for batch in batches for frame in batch.frames]
+    size = sum(frame.size for frame in frames)
+    context.add_output_metadata({"frames": len(frames), "bytes": size})
     report.send(context)

@@ -33,13 +33,16 @@ def _parser() -> argparse.ArgumentParser:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Download a bundle, store its frames and make them a clip. Results go to IMAGETL_STORAGE "
-        "(default: the folder 'storage' here), under the bundle's name."
+        "(default: the folder 'storage' here), in a folder of the bundle's name."
     )
     parser.add_argument(
         "source",
         nargs="?",
         metavar="NAME|URL|FOLDER/FILE",
         help="the bundle: a name in IMAGETL_UPSTREAM, a URL, or a file (default: a bundled sample)",
+    )
+    parser.add_argument(
+        "--name", help="partition key, and folder of the results (default: the bundle's name)"
     )
     add_run_options(parser)
     parser.add_argument("--verbose", action="store_true", help="log everything, show tracebacks")
@@ -76,7 +79,7 @@ def _add_sample(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     from imagetl_assets.cli.run import run
 
-    return run(args.source, vars(args), verbose=args.verbose)
+    return run(args.source, vars(args), name=args.name, verbose=args.verbose)
 
 
 def _dev(args: argparse.Namespace) -> int:

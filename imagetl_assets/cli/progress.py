@@ -51,9 +51,15 @@ class Progress:
         if name == "raw_data_file":
             what = "download skipped," if metadata["skipped"] else "downloaded"
             self._say(f"{what} {metadata['bytes']:,} bytes")
+            if caution := metadata.get("caution"):
+                self._say(f"note: {caution}")
         elif name == "frames":
             self._total = metadata["frames"]
             self._say(f"{self._total:,} frames found")
+            if damaged := metadata["damaged frames"]:
+                self._say(f"note: {damaged:,} damaged frames are left out")
+            for warning in metadata.get("warnings", ()):
+                self._say(f"note: {warning}")
             self._start_bar()
         elif name == "clip_gif":
             self.clip = metadata

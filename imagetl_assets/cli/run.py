@@ -25,12 +25,19 @@ STATE_FOLDER = ".state"
 URL_VARIABLE = "IMAGETL_RUN_URL"
 
 
-def run(source: str | None, options: Mapping[str, Any], *, verbose: bool = False) -> int:
+def run(
+    source: str | None,
+    options: Mapping[str, Any],
+    *,
+    name: str | None = None,
+    verbose: bool = False,
+) -> int:
     """Run the job for `source`; say how it went; return 0 if it succeeded, else 1.
 
     Args:
         source: name, URL or path of the bundle; None for the bundled sample.
         options: values of `RUN_OPTIONS` by name. None, or no value, leaves the default.
+        name: the partition key; None for the bundle's name.
         verbose: log everything, and show tracebacks.
     """
     from imagetl_assets.cli.preloading import preload
@@ -38,10 +45,11 @@ def run(source: str | None, options: Mapping[str, Any], *, verbose: bool = False
 
     started = time.monotonic()
     with open_source(source) as subject:
+        key = subject.partition_key if name is None else name
         try:
-            check_partition_key(subject.partition_key)
+            check_partition_key(key)
         except InvalidName as error:
-            return _fail(str(error))
+            return _fail(str(error) if name is not None else f"{error}; name it with --name")
         starts_cluster = not (options.get("scheduler") or scheduler_address())
         config = run_config(options)
         url = _url_config(subject.url, starts_cluster=starts_cluster)
@@ -50,7 +58,7 @@ def run(source: str | None, options: Mapping[str, Any], *, verbose: bool = False
             set_value(config, "loggers.console.config.log_level", "CRITICAL")
         if starts_cluster:
             preload()  # from here on, a change of the environment does not reach the workers
-        return _run(subject.partition_key, config, verbose, started)
+        return _run(key, config, verbose, started)
 
 
 def _run(partition_key: str, config: dict[str, Any], verbose: bool, started: float) -> int:

@@ -75,6 +75,27 @@ def test_skip_uses_no_network(pipeline: Pipeline, server: HttpServer) -> None:
     assert len(server.requests) == 1
 
 
+def test_urls_that_differ_in_their_query_do_not_share_a_folder_in_silence(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    """It is told if the other URL has brought other bytes, or if nobody looks at the bytes."""
+    url = server.add_file("/get", bundles.small_bundle())
+    assert "caution" not in pipeline.run(raw={"url": f"{url}?id=1"}).metadata("raw_data_file")
+    same = pipeline.run(raw={"url": f"{url}?id=2"})
+    assert "caution" not in same.metadata("raw_data_file")
+    server.add_file("/get", bundles.small_bundle(2, shade=3))
+    for raw in ({"url": f"{url}?id=3"}, {"url": f"{url}?id=4", "on_existing": "skip"}):
+        outcome = pipeline.run(raw=raw)
+        assert outcome.success
+        caution = outcome.metadata("raw_data_file")["caution"]
+        assert f"came from another URL, {url}?***. To keep" in caution
+        assert "id=" not in caution
+    other = pipeline.run("other.img", raw={"url": f"{url}?id=1"})
+    assert "caution" not in other.metadata("raw_data_file")
+    server.add_file("/get", bundles.small_bundle(4, shade=5))
+    assert "caution" not in pipeline.run(raw={"url": f"{url}?id=3"}).metadata("raw_data_file")
+
+
 def test_skip_takes_a_file_that_a_user_has_put_there(pipeline: Pipeline) -> None:
     pipeline.file("").mkdir(parents=True)
     pipeline.file("image-data.img").write_bytes(bundles.small_bundle(4))

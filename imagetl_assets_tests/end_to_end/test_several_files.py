@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, in_process_executor
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -13,7 +14,7 @@ from dagster._core.storage.tags import (
 from imagetl_assets.definitions import define
 from imagetl_assets.mapped_steps import MAX_MAPPED_STEPS
 from testbed import bundles
-from testbed.http_server import HttpServer, status
+from testbed.http_server import HttpServer, file, status
 from testbed.pipeline import Pipeline
 from testbed.shell import Shell
 
@@ -78,6 +79,46 @@ def test_a_bad_file_is_named_and_the_others_are_downloaded(
     assert "1 of 3 files failed: 001.img:" in str(failure.description)
     assert "status 404" in str(failure.description)
     assert pipeline.file("image-data.img", "002.img").exists()
+
+
+def test_a_step_that_fails_names_the_file_and_stores_the_frames_of_others(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    names = add_files(pipeline, server, 3)
+    frames = [bundles.tiny_frame(0), bundles.bad_pixels(), bundles.tiny_frame(2)]
+    bad = b"\n\n\n\n".join(frames)
+    server.answers["/001.img"] = file(bad)
+    result = run_range(pipeline, names)
+    (event,) = result.get_step_failure_events()
+    assert "store_frames[" in str(event.step_key)
+    failure = event.step_failure_data.user_failure_data
+    assert failure is not None
+    assert "1 of 3 files failed: 001.img: frame 1 at byte" in str(failure.description)
+    assert len(list(pipeline.root.glob("002.img/.imagetl/work/*/frames/*.gif"))) == 4
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_each_message_names_the_file(pipeline: Pipeline, server: HttpServer, alone: bool) -> None:
+    """Also if the mapped step that fails has frames of one file only."""
+    names = add_files(pipeline, server, 2)
+    rest = [bundles.tiny_frame(number) for number in range(40 if alone else 1)]
+    bad = b"\n\n\n\n".join([bundles.bad_pixels(), b"junk", *rest])
+    server.answers["/001.img"] = file(bad)
+    skip = {"config": {"on_damaged_frame": "skip", "frames_per_step": 40}}
+    result = run_range(pipeline, names, frames=skip)
+    assert result.success
+    entries = pipeline.instance.all_logs(result.run_id)
+    told = [entry.user_message for entry in entries if entry.level == 30]
+    assert [text.partition(" at byte")[0] for text in told] == [
+        "001.img: frame 1",
+        "001.img: frame 0",
+    ]
+    server.answers["/001.img"] = file(bad.replace(b"junk\n\n\n\n", b""))
+    result = run_range(pipeline, names, frames={"config": {"frames_per_step": 40}})
+    (event,) = result.get_step_failure_events()
+    failure = event.step_failure_data.user_failure_data
+    assert failure is not None
+    assert "001.img: frame 0 at byte 0" in str(failure.description)
 
 
 def test_a_url_is_for_one_file(pipeline: Pipeline, server: HttpServer) -> None:

@@ -160,6 +160,25 @@ def test_imagetl_run_of_a_name_a_url_and_a_file(shell: Shell, server: HttpServer
         assert (shell.cluster.storage / partition / "raw.img").exists()
 
 
+def test_imagetl_run_gives_urls_that_differ_in_their_query_names_of_their_own(
+    shell: Shell, server: HttpServer
+) -> None:
+    url = server.add_file("/get", bundles.small_bundle(2))
+    done = shell.run("imagetl", "run", f"{url}?id=1", "--name", "one.img")
+    assert done.returncode == 0, done.stderr
+    assert len(bundles.pixels(shell.clip("one.img"))) == 2
+    server.add_file("/get", bundles.small_bundle(3, shade=1))
+    done = shell.run("imagetl", "run", f"{url}?id=2", "--name", "one.img")
+    assert done.returncode == 0, done.stderr
+    assert f"note: the file that was stored before came from another URL, {url}?***" in done.stderr
+    for name, problem in (("a/b", "without '/'"), ("", "must not be empty")):
+        done = shell.run("imagetl", "run", url, "--name", name)
+        assert done.returncode == 1
+        assert problem in done.stderr
+    done = shell.run("imagetl", "run", f"{server.url}/?id=1")
+    assert done.stderr.splitlines()[-1].endswith("; name it with --name")
+
+
 def test_imagetl_run_tells_the_one_error(shell: Shell) -> None:
     bundle, offset = bundles.damaged_bundle()
     shell.add_file("damaged.img", bundle)
