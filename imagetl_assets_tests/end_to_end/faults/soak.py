@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,13 +33,18 @@ from dagster._core.storage.tags import PARTITION_NAME_TAG
 from distributed import Client
 
 from imagetl_assets_tests.end_to_end.faults.deployment import Deployment, daemon, deployment
+from imagetl_assets_tests.end_to_end.faults.memory import Memory, command_of
 from testbed import bundles
 from testbed.dask_cluster import DaskProcesses
 from testbed.histories import events, steps_that
 from testbed.postgres import Postgres, postgres
 
 SAMPLE_SECONDS = 10
+
+
 FRAMES = 8
+
+
 ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
 
@@ -113,32 +118,6 @@ def _settings(database: Postgres, options: Options) -> dict[str, Any]:
         },
         "run_monitoring": {"enabled": True, "poll_interval_seconds": 10},
     }
-
-
-class Memory:
-    """Of the long-lived processes. Of the workers it is the largest, as they may be killed."""
-
-    def __init__(self, daemon: psutil.Process, dask: DaskProcesses, database: Postgres) -> None:
-        assert dask.scheduler is not None
-        self._daemon = daemon
-        self._database = database.process
-        self._others = {"daemon": daemon, "scheduler": psutil.Process(dask.scheduler.pid)}
-        self._nannies = [psutil.Process(worker.pid) for worker in dask.workers]
-        for number, nanny in enumerate(self._nannies):
-            self._others[f"nanny {number}"] = nanny
-
-    def now(self) -> dict[str, float]:
-        """In MB that only the process uses, by its name."""
-        families = {name: [process] for name, process in self._others.items()}
-        families["postgres"] = [self._database, *self._database.children()]
-        # The daemon starts a new one every minute, and an old one ends with its last run.
-        servers = [each for each in self._daemon.children() if "grpc" in _command(each)]
-        workers = [each for nanny in self._nannies for each in nanny.children()]
-        return {
-            **{name: _megabytes(each) for name, each in families.items()},
-            "code server": _largest(servers),
-            "worker": _largest(workers),
-        }
 
 
 class _Soak:
@@ -257,26 +236,8 @@ def _runs_of(daemon: psutil.Process) -> list[str]:
     return [
         command
         for process in daemon.children(recursive=True)
-        if "execute_run" in (command := _command(process))
+        if "execute_run" in (command := command_of(process))
     ]
-
-
-def _command(process: psutil.Process) -> str:
-    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-        return " ".join(process.cmdline())[:200]
-    return ""
-
-
-def _largest(processes: Sequence[psutil.Process]) -> float:
-    return max((_megabytes([process]) for process in processes), default=0.0)
-
-
-def _megabytes(family: Sequence[psutil.Process]) -> float:
-    total = 0
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            total += process.memory_full_info().uss
-    return round(total / 1e6, 1)
 
 
 def main() -> None:
