@@ -20,6 +20,7 @@ from imagetl_assets.io_manager import RecordIOManager
 from imagetl_assets.settings import (
     WORKER_SETTINGS,
     AutomationSettings,
+    as_config,
     private_addresses_refused,
     scheduler_address,
     storage_root,
@@ -40,8 +41,8 @@ def define(
 ) -> Definitions:
     """Return the definitions for this storage root, upstream base and executor."""
     automation = automation or AutomationSettings()
-    image_storage = ImageStorage(root=storage)
-    files = UpstreamFiles(base=upstream, refuse_private=private_addresses_refused())
+    image_storage = ImageStorage(root=as_config("IMAGETL_STORAGE", storage))
+    refused = private_addresses_refused()
     job = image_etl(storage)
     return Definitions(
         assets=[raw_data_file, frames_and_files, *clips],
@@ -49,7 +50,9 @@ def define(
         jobs=[job, check_stored],
         schedules=[nightly(job, automation)],
         sensors=[
-            new_upstream_files(job, files, automation, storage),
+            new_upstream_files(
+                job, UpstreamFiles(base=upstream, refuse_private=refused), automation, storage
+            ),
             keep_up_to_date(storage),
             *notifications(automation),
         ],
@@ -57,7 +60,9 @@ def define(
         resources={
             "io_manager": RecordIOManager(storage=image_storage),
             "storage": image_storage,
-            "upstream": files,
+            "upstream": UpstreamFiles(
+                base=as_config("IMAGETL_UPSTREAM", upstream), refuse_private=refused
+            ),
         },
     )
 

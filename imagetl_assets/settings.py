@@ -22,6 +22,17 @@ def upstream_base() -> str:
     return os.environ.get("IMAGETL_UPSTREAM") or DEFAULT_UPSTREAM
 
 
+def as_config(variable: str, value: str) -> str:
+    """Return a setting as a resource is to hold it.
+
+    Dagster stores and shows the config of resources, and a URL may hold a password or a key. So a
+    setting that comes from the environment is held by the name of its variable.
+    """
+    from dagster import EnvVar
+
+    return EnvVar(variable) if os.environ.get(variable) == value else value
+
+
 def scheduler_address() -> str | None:
     """Return the Dask scheduler to use (`DASK_SCHEDULER_ADDRESS`); None: a cluster per run."""
     return os.environ.get("DASK_SCHEDULER_ADDRESS") or None
