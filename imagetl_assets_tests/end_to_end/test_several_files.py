@@ -97,28 +97,32 @@ def test_a_step_that_fails_names_the_file_and_stores_the_frames_of_others(
     assert len(list(pipeline.root.glob("002.img/.imagetl/work/*/frames/*.gif"))) == 4
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_each_message_names_the_file(pipeline: Pipeline, server: HttpServer, alone: bool) -> None:
-    """Also if the mapped step that fails has frames of one file only."""
+@pytest.mark.parametrize("others", [1, 81])
+def test_each_message_names_the_file(pipeline: Pipeline, server: HttpServer, others: int) -> None:
+    """Also if the mapped step with the damaged frame, the last one, has frames of one file only."""
     names = add_files(pipeline, server, 2)
-    rest = [bundles.tiny_frame(number) for number in range(40 if alone else 1)]
-    bad = b"\n\n\n\n".join([bundles.bad_pixels(), b"junk", *rest])
+    whole = [bundles.tiny_frame(number) for number in range(others)]
+    bad = b"\n\n\n\n".join([*whole, b"junk", bundles.bad_pixels()])
     server.answers["/001.img"] = file(bad)
     skip = {"config": {"on_damaged_frame": "skip", "frames_per_step": 40}}
     result = run_range(pipeline, names, frames=skip)
     assert result.success
+    steps = [
+        e.step_key for e in result.get_step_success_events() if "store_frames[" in str(e.step_key)
+    ]
+    assert len(steps) == (1 if others == 1 else 2)
     entries = pipeline.instance.all_logs(result.run_id)
     told = [entry.user_message for entry in entries if entry.level == 30]
     assert [text.partition(" at byte")[0] for text in told] == [
-        "001.img: frame 1",
-        "001.img: frame 0",
+        f"001.img: frame {others}",
+        f"001.img: frame {others + 1}",
     ]
     server.answers["/001.img"] = file(bad.replace(b"junk\n\n\n\n", b""))
     result = run_range(pipeline, names, frames={"config": {"frames_per_step": 40}})
     (event,) = result.get_step_failure_events()
     failure = event.step_failure_data.user_failure_data
     assert failure is not None
-    assert "001.img: frame 0 at byte 0" in str(failure.description)
+    assert f"001.img: frame {others} at byte" in str(failure.description)
 
 
 def test_a_url_is_for_one_file(pipeline: Pipeline, server: HttpServer) -> None:
