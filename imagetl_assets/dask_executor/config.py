@@ -17,6 +17,7 @@ from dagster import (
 )
 
 from imagetl_assets.dask_executor.clusters.kinds import KINDS
+from imagetl_assets.dask_executor.clusters.wanted import WantedCluster
 from imagetl_assets.dask_executor.dagster_internals.names import (
     RetryMode,
     StepDependencyConfig,
@@ -152,6 +153,12 @@ class ExecutorConfig:
                 "Config of the Dask executor: adapt needs a minimum that is at least 0 and at most "
                 f"the maximum, not {self.adapt['minimum']} and {self.adapt['maximum']}."
             )
+
+    @property
+    def cluster(self) -> WantedCluster:
+        """The cluster that is asked for."""
+        options, patience = self.cluster_options, self.worker_timeout
+        return WantedCluster(self.cluster_kind, options, self.adapt, patience)
 
     @staticmethod
     def from_config(config: Mapping[str, Any]) -> ExecutorConfig:

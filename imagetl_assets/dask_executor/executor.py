@@ -89,7 +89,7 @@ class DaskExecutor(Executor):
         with ExitStack() as stack:
             cluster = stack.enter_context(
                 open_cluster(
-                    config,
+                    config.cluster,
                     plan_context.job_name,
                     warm_up_source(plan_context, execution_plan.repository_load_data),
                 )

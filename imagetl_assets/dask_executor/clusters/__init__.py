@@ -3,6 +3,7 @@
 - `kinds`: the table of cluster kinds; to add one, add a row
 - `starting`: starts a cluster of a kind
 - `connecting`: connects to a scheduler, or says what is wrong
+- `wanted`: which cluster a run asks for
 - `opening`: puts these together, for the time of a run
 - `cluster`: hands batches to Dask, and hears what becomes of them
 - `heartbeats`: which workers the scheduler has heard nothing of
