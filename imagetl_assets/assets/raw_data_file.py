@@ -1,6 +1,7 @@
 """The first asset: the upstream file, stored as it is."""
 
 import time
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
@@ -21,7 +22,7 @@ from imagetl_assets.assets.common import (
     for_each_file,
     joint_version,
 )
-from imagetl_assets.assets.download import Download, OnExisting
+from imagetl_assets.assets.download import Download, Obtained, OnExisting
 from imagetl_assets.names import InvalidName, check_path
 from imagetl_assets.partitions import partition_keys, upstream_files
 from imagetl_assets.records import RawFile
@@ -129,22 +130,14 @@ def raw_data_file(
             raise Failure(str(error), allow_retries=False) from None
         except TransientError as error:
             raise _to_be_tried_again(error, config.max_retry_after, waits) from None
-        raw = obtained.raw
+        metadata = _metadata(obtained, folder.uri(obtained.raw.path), time.monotonic() - started)
+        context.add_asset_metadata(metadata, partition_key=key)
         if obtained.skipped:
-            context.log.info(f"{key}: download skipped, {raw.size:,} bytes are there already")
-        metadata = {
-            "bytes": raw.size,
-            "sha256": raw.sha256,
-            "source": raw.source,
-            "stored at": MetadataValue.url(folder.uri(raw.path)),
-            "skipped": obtained.skipped,
-            "seconds": round(time.monotonic() - started, 3),
-        }
+            size = obtained.raw.size
+            context.log.info(f"{key}: download skipped, {size:,} bytes are there already")
         if obtained.caution:
             context.log.warning(f"{key}: {obtained.caution}")
-            metadata["caution"] = obtained.caution
-        context.add_asset_metadata(metadata, partition_key=key)
-        return raw
+        return obtained.raw
 
     try:
         files = for_each_file(keys, download)
@@ -154,6 +147,19 @@ def raw_data_file(
             raise RetryRequested(MAX_RETRIES, seconds_to_wait=max(waits)) from failure
         raise
     return Output(files, data_version=joint_version([raw.sha256 for raw in files.values()]))
+
+
+def _metadata(obtained: Obtained, uri: str, seconds: float) -> dict[str, Any]:
+    raw = obtained.raw
+    metadata = {
+        "bytes": raw.size,
+        "sha256": raw.sha256,
+        "source": raw.source,
+        "stored at": MetadataValue.url(uri),
+        "skipped": obtained.skipped,
+        "seconds": round(seconds, 3),
+    }
+    return {**metadata, "caution": obtained.caution} if obtained.caution else metadata
 
 
 def _to_be_tried_again(error: TransientError, limit: float, waits: list[float]) -> Failure:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-import re
 from collections.abc import Sequence
 
 import pytest
@@ -15,43 +14,22 @@ from PIL import PngImagePlugin
 from imagetl_assets.images.bundle import (
     DamagedFrame,
     FrameSpan,
-    Remarks,
     find_frames,
     looks_like_bundle,
 )
-from imagetl_assets.images.bundles.four_newlines import ALTERED, TRAILING
 from imagetl_assets.images.gif import parse
 from imagetl_assets_tests.images.builders import (
     SEPARATOR,
     Gif,
     Picture,
     encode,
-    one_of_each,
     picture,
     still,
 )
+from imagetl_assets_tests.images.bundles import ALTERATIONS, EACH, contents, pieces, with_newlines
 
 PALETTE = bytes(range(12))
 WHITESPACE = b"\n\r\t "
-EACH = one_of_each()
-
-
-def pieces(bundle: bytes, block_size: int = 1 << 20) -> list[FrameSpan | DamagedFrame]:
-    return list(find_frames(io.BytesIO(bundle), block_size=block_size))
-
-
-def contents(bundle: bytes, block_size: int = 1 << 20) -> list[bytes]:
-    """The bytes of each piece; none may be damaged."""
-    found = pieces(bundle, block_size)
-    assert all(isinstance(piece, FrameSpan) for piece in found), found
-    return [bundle[piece.offset : piece.offset + piece.length] for piece in found]
-
-
-def with_newlines(comment: bytes = SEPARATOR) -> bytes:
-    """A GIF with a separator in its comment, its colours and its pixels."""
-    indices = b"\x0a" * 64
-    image = Picture(8, 8, indices, b"\n" * 768, 8, comment=comment)
-    return Gif(8, 8, [image], extensions=[(0xFE, b"text\n\n\n\nmore")]).encode()
 
 
 def test_a_bundle_of_all_formats() -> None:
@@ -119,98 +97,6 @@ def test_a_missing_separator_is_damage(gap: bytes) -> None:
     assert isinstance(found[0], DamagedFrame)
     assert "PNG image follows without the four newlines" in found[0].problem
     assert isinstance(found[1], FrameSpan)
-
-
-# What becomes of four newlines by a transfer in text mode, or in an editor.
-ALTERATIONS = {
-    "crlf": b"\r\n" * 4,
-    "cr": b"\r" * 4,
-    "mixed": b"\n\r\n\n\n",
-    "spaces": b"\n \n \n \n",
-    "tabs": b"\t\n\t\n\n\n",
-    "cr crlf": b"\r\r\n" * 4,
-}
-_line_ends = st.sampled_from([b"\n", b"\r\n", b"\r", b" \n", b"\t\r\n"])
-altered_separators = (
-    st.lists(_line_ends, min_size=4, max_size=9)
-    .map(b"".join)
-    .filter(lambda gap: len(re.findall(rb"\r\n|\n|\r", gap)) >= 4)
-)
-too_short = st.lists(_line_ends | st.just(b" "), max_size=3).map(b"".join)
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from([*EACH.values(), with_newlines()]), altered_separators)),
-    altered_separators | st.just(b""),
-    st.sampled_from([64, 100, 1000, 1 << 20]),
-)
-@settings(max_examples=300, deadline=None)
-def test_line_ends_that_were_altered_separate_too_and_are_noted(
-    images: list[tuple[bytes, bytes]], before: bytes, block_size: int
-) -> None:
-    bundle = before + b"".join(image + gap for image, gap in images)
-    remarks = Remarks()
-    found = list(find_frames(io.BytesIO(bundle), block_size=block_size, remarks=remarks))
-    spans = [(piece.offset, piece.length) for piece in found if isinstance(piece, FrameSpan)]
-    assert [bundle[o : o + n] for o, n in spans] == [image for image, _ in images]
-    assert len(spans) == len(found)
-    gaps = [before, *(gap for _, gap in images)]
-    assert remarks.count(ALTERED) == sum(gap.strip(b"\n") != b"" for gap in gaps)
-    assert remarks.count(TRAILING) == 0
-
-
-@pytest.mark.parametrize("separator", ALTERATIONS.values(), ids=ALTERATIONS)
-@pytest.mark.parametrize("kind", EACH)
-def test_altered_separators_are_told(kind: str, separator: bytes) -> None:
-    remarks = Remarks()
-    bundle = separator.join([EACH[kind]] * 3)
-    assert looks_like_bundle((separator + bundle)[:64]) is None
-    assert len(list(find_frames(io.BytesIO(bundle), remarks=remarks))) == 3
-    (text,) = remarks.texts()
-    assert text.startswith("separators with line ends other than LF")
-    assert text.endswith(f": 2, the first at byte {len(EACH[kind]):,}")
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from([*EACH.values(), with_newlines()]), too_short), min_size=2),
-    st.sampled_from([64, 1 << 20]),
-)
-@settings(max_examples=300, deadline=None)
-def test_no_image_is_lost_in_silence_where_separators_are_too_short(
-    images: list[tuple[bytes, bytes]], block_size: int
-) -> None:
-    bundle = b"".join(image + gap for image, gap in images)
-    found = pieces(bundle, block_size)
-    *damaged, last = found
-    assert len(found) == len(images)
-    offset = 0
-    for piece, (image, gap) in zip(damaged, images, strict=False):
-        assert isinstance(piece, DamagedFrame)
-        assert "image follows without the four newlines between" in piece.problem
-        assert (piece.offset, piece.length) == (offset, len(image + gap))
-        offset += piece.length
-    assert isinstance(last, FrameSpan)
-
-
-@pytest.mark.parametrize("kind", EACH)
-@pytest.mark.parametrize("between", [b"--boundary--", b"junk\r\n", b"\0\0\0"])
-def test_an_image_behind_other_bytes_is_not_lost_in_silence(kind: str, between: bytes) -> None:
-    first, second = still(1), EACH[kind]
-    found = pieces(first + between + second + SEPARATOR + still(2))
-    assert [type(piece) for piece in found] == [DamagedFrame, FrameSpan, FrameSpan]
-    assert found[0].length == len(first + between)
-    assert found[1].offset == len(first + between)
-    separated = pieces(first + between + b"\r\n" * 4 + second)
-    assert [type(piece) for piece in separated] == [FrameSpan, FrameSpan]
-
-
-def test_bytes_after_an_image_are_noted() -> None:
-    remarks = Remarks()
-    bundle = SEPARATOR.join([still() + b"\0\0", still() + b"trailer", EACH["JPEG"]])
-    assert len(list(find_frames(io.BytesIO(bundle), remarks=remarks))) == 3
-    (text,) = remarks.texts()
-    assert text.startswith("images with bytes after their end")
-    assert text.endswith(f": 1, the first at byte {2 * len(still()) + 6}")
 
 
 @pytest.mark.parametrize("separator", [SEPARATOR, *ALTERATIONS.values()], ids=["lf", *ALTERATIONS])
