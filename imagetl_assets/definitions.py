@@ -8,6 +8,7 @@ from imagetl_assets.assets import clips, frames_and_files, raw_data_file
 from imagetl_assets.automation import (
     check_stored,
     image_etl,
+    image_etl_several,
     keep_up_to_date,
     new_upstream_files,
     nightly,
@@ -43,15 +44,18 @@ def define(
     automation = automation or AutomationSettings()
     image_storage = ImageStorage(root=as_config("IMAGETL_STORAGE", storage))
     refused = private_addresses_refused()
-    job = image_etl(storage)
+    job, several = image_etl(storage), image_etl_several(storage)
     return Definitions(
         assets=[raw_data_file, frames_and_files, *clips],
         asset_checks=checks,
-        jobs=[job, check_stored],
+        jobs=[job, several, check_stored],
         schedules=[nightly(job, automation)],
         sensors=[
             new_upstream_files(
-                job, UpstreamFiles(base=upstream, refuse_private=refused), automation, storage
+                [job, several],
+                UpstreamFiles(base=upstream, refuse_private=refused),
+                automation,
+                storage,
             ),
             keep_up_to_date(storage),
             *notifications(automation),

@@ -55,6 +55,7 @@ class AutomationSettings:
     Attributes:
         pattern: which upstream files the sensor looks at.
         runs_per_tick: how many runs the sensor requests at once, at most.
+        files_per_run: how many new files have a run together, if very many are new.
         sensor_seconds: between two looks, at least; None: 5 for a local folder, else 60.
         cron: when the schedule ticks.
         timezone: the IANA time zone that `cron` is meant in.
@@ -64,6 +65,7 @@ class AutomationSettings:
 
     pattern: str = "*.img"
     runs_per_tick: int = 25
+    files_per_run: int = 25
     sensor_seconds: int | None = None
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
@@ -78,6 +80,7 @@ class AutomationSettings:
         return AutomationSettings(
             pattern=os.environ.get("IMAGETL_PATTERN") or default.pattern,
             runs_per_tick=_positive("IMAGETL_RUNS_PER_TICK", default.runs_per_tick),
+            files_per_run=_positive("IMAGETL_FILES_PER_RUN", default.files_per_run),
             sensor_seconds=_positive("IMAGETL_SENSOR_SECONDS", 0) if seconds else None,
             cron=os.environ.get("IMAGETL_CRON") or default.cron,
             timezone=os.environ.get("IMAGETL_TIMEZONE") or default.timezone,

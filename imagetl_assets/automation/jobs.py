@@ -28,6 +28,17 @@ def image_etl(storage: str) -> UnresolvedAssetJobDefinition:
     )
 
 
+def image_etl_several(storage: str) -> UnresolvedAssetJobDefinition:
+    """Return the job for several files at once: its runs name a range of partitions."""
+    return define_asset_job(
+        "image_etl_several",
+        selection=AssetSelection.groups(GROUP) - AssetSelection.checks(*THOROUGH_CHECKS),
+        partitions_def=upstream_files,
+        tags={ROOT_TAG: root_name(storage)},
+        description="The same as image_etl, for several upstream files in one run.",
+    )
+
+
 check_stored = define_asset_job(
     "check_stored",
     selection=AssetSelection.checks(*THOROUGH_CHECKS),

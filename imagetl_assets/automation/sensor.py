@@ -6,7 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 
 from dagster import (
+    AddDynamicPartitionsRequest,
     DagsterInstance,
+    DagsterRunStatus,
     DefaultSensorStatus,
     RunRequest,
     RunsFilter,
@@ -17,10 +19,24 @@ from dagster import (
     sensor,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import PARTITION_NAME_TAG, SENSOR_NAME_TAG
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+    RUN_KEY_TAG,
+    SENSOR_NAME_TAG,
+)
 
-from imagetl_assets.automation.memory import Memory, WatchMemory
-from imagetl_assets.automation.watch import Change, Decision, decide, run_key, short_hash
+from imagetl_assets.automation.memory import WatchMemory
+from imagetl_assets.automation.watch import (
+    Change,
+    Decision,
+    Limits,
+    Seen,
+    decide,
+    run_key,
+    short_hash,
+)
 from imagetl_assets.names import InvalidName, check_partition_key
 from imagetl_assets.partitions import upstream_files
 from imagetl_assets.settings import AutomationSettings
@@ -30,6 +46,7 @@ from imagetl_assets.upstream import UpstreamError, UpstreamFiles
 from imagetl_assets.upstream.listing import Listing, list_upstream
 
 NAME = "new_upstream_files"
+PARTITIONS = "upstream_files"
 CHANGE_TAG = "imagetl/upstream_change"
 
 # More lines of one kind are told as a number.
@@ -37,21 +54,22 @@ _LINES = 20
 
 
 def new_upstream_files(
-    job: UnresolvedAssetJobDefinition,
+    jobs: Sequence[UnresolvedAssetJobDefinition],
     upstream: UpstreamFiles,
     settings: AutomationSettings,
     storage: str,
 ) -> SensorDefinition:
-    """Return the sensor, which requests a run of `job` for each new or changed file.
+    """Return the sensor, which requests a run for each new or changed file.
 
-    It is on by default where looking costs nothing: if the upstream is a folder on this machine.
-    What it remembers is kept in the `storage`.
+    `jobs` are the one for a file and the one for several. The sensor is on by default where looking
+    costs nothing: if the upstream is a folder on this machine. What it remembers is kept in the
+    `storage`.
     """
     local = upstream.is_local
 
     @sensor(
         name=NAME,
-        job=job,
+        jobs=jobs,
         minimum_interval_seconds=settings.sensor_seconds or (5 if local else 60),
         default_status=DefaultSensorStatus.RUNNING if local else DefaultSensorStatus.STOPPED,
         description=(
@@ -61,34 +79,42 @@ def new_upstream_files(
     )
     def watch(context: SensorEvaluationContext) -> SensorResult | SkipReason:
         instance = context.instance
-        known = [] if local else instance.get_dynamic_partitions(upstream_files.name or "")
+        known = [] if local else instance.get_dynamic_partitions(PARTITIONS)
         try:
             memories = WatchMemory(open_store(storage), upstream.base)
             memory = memories.load(context.cursor)
-            listing = _usable(_look(upstream, settings, known, memory), memory)
-            decision = decide(memory.seen, listing, settings.runs_per_tick, int(time.time() * 1000))
+            now = int(time.time() * 1000)
+            seen = memory.seen.without_ended(_ended(instance, memory.seen), now)
+            listing = _usable(_look(upstream, settings, known, seen), seen)
+            decision = decide(seen, listing, _limits(instance, settings, seen), now)
             cursor = memories.save(memory, decision.seen)
         except UpstreamError as error:
             return SkipReason(f"The upstream does not answer: {error}")
         except (StoreError, OSError) as error:
             return SkipReason(f"The storage does not answer: {error}")
         _report(context, listing, decision)
-        due = {
-            name: change
-            for name, change in decision.due.items()
-            if name in memory.seen.requested or not _has_run(instance, storage, name, change)
-        }
-        if not due:
+        runs = [
+            names
+            for names in decision.runs
+            if len(names) > 1
+            or names[0] in seen.requested
+            or not _has_run(instance, storage, names[0], decision.due[names[0]])
+        ]
+        if not runs:
             return SensorResult(skip_reason=_summary(listing, decision), cursor=cursor)
-        return _requests(instance, due, cursor)
+        return SensorResult(
+            run_requests=[_request(names, decision.due) for names in runs],
+            dynamic_partitions_requests=_new_partitions(instance, runs),
+            cursor=cursor,
+        )
 
     return watch
 
 
 def _look(
-    upstream: UpstreamFiles, settings: AutomationSettings, known: Sequence[str], memory: Memory
+    upstream: UpstreamFiles, settings: AutomationSettings, known: Sequence[str], seen: Seen
 ) -> Listing:
-    changes = {**memory.seen.requested, **memory.seen.waiting}
+    changes = {**seen.requested, **seen.waiting}
     return list_upstream(
         upstream.base,
         settings.pattern,
@@ -98,9 +124,8 @@ def _look(
     )
 
 
-def _usable(listing: Listing, memory: Memory) -> Listing:
+def _usable(listing: Listing, seen: Seen) -> Listing:
     """Move files whose names cannot be those of a folder in the storage to the unusable ones."""
-    seen = memory.seen
     unusable = dict(listing.unusable)
     for name in listing.found:
         if name not in seen.requested and name not in seen.waiting:
@@ -126,21 +151,54 @@ def _has_run(instance: DagsterInstance, storage: str, name: str, change: Change)
     return any(run.tags.get(CHANGE_TAG) == short_hash(change.mark) for run in runs)
 
 
-def _requests(instance: DagsterInstance, due: Mapping[str, Change], cursor: str) -> SensorResult:
-    partitions = upstream_files.name or ""
-    new = sorted(name for name in due if not instance.has_dynamic_partition(partitions, name))
-    return SensorResult(
-        run_requests=[
-            RunRequest(
-                run_key=run_key(name, change),
-                partition_key=name,
-                tags={CHANGE_TAG: short_hash(change.mark)},
-            )
-            for name, change in due.items()
-        ],
-        dynamic_partitions_requests=[upstream_files.build_add_request(new)] if new else [],
-        cursor=cursor,
-    )
+def _limits(instance: DagsterInstance, settings: AutomationSettings, seen: Seen) -> Limits:
+    """Return how many runs may be requested.
+
+    If more files wait than may have runs at one look, those that are new to Dagster share runs:
+    they become partitions one after the other, and a run can be about a range of partitions.
+    """
+    if len(seen.waiting) <= settings.runs_per_tick and not seen.shared:
+        return Limits(settings.runs_per_tick)
+    known = set(instance.get_dynamic_partitions(PARTITIONS))
+    return Limits(settings.runs_per_tick, settings.files_per_run, lambda name: name not in known)
+
+
+def _ended(instance: DagsterInstance, seen: Seen) -> dict[str, bool]:
+    """Return which runs over several files have ended, by their keys, and whether they succeeded.
+
+    One that was stopped by a user counts as if it had: nobody wants it to be repeated.
+    """
+    if not seen.shared:
+        return {}
+    runs = instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: list(seen.shared)}))
+    newest = {run.tags[RUN_KEY_TAG]: run for run in reversed(runs)}
+    return {
+        key: run.status is not DagsterRunStatus.FAILURE
+        for key, run in newest.items()
+        if run.is_finished
+    }
+
+
+def _request(names: Sequence[str], due: Mapping[str, Change]) -> RunRequest:
+    key = run_key(names, due)
+    if len(names) == 1:
+        tags = {CHANGE_TAG: short_hash(due[names[0]].mark)}
+        return RunRequest(key, job_name="image_etl", partition_key=names[0], tags=tags)
+    tags = {ASSET_PARTITION_RANGE_START_TAG: names[0], ASSET_PARTITION_RANGE_END_TAG: names[-1]}
+    return RunRequest(key, job_name="image_etl_several", tags=tags)
+
+
+def _new_partitions(
+    instance: DagsterInstance, runs: Sequence[Sequence[str]]
+) -> list[AddDynamicPartitionsRequest]:
+    """Return the request to add the partitions that are new, in the order of the runs."""
+    new = [
+        name
+        for names in runs
+        for name in names
+        if len(names) > 1 or not instance.has_dynamic_partition(PARTITIONS, name)
+    ]
+    return [upstream_files.build_add_request(new)] if new else []
 
 
 def _summary(listing: Listing, decision: Decision) -> str:

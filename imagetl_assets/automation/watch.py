@@ -9,7 +9,7 @@ a look at it is repeated.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -36,11 +36,13 @@ class Seen:
         requested: the last change of each file that a run was requested for, by name.
         waiting: changes whose turn has not come, by name; first come, first served.
         last: names of the files that runs were requested for at the last look.
+        shared: names of the files of each run over several that has not ended, by its key.
     """
 
     requested: Mapping[str, Change] = field(default_factory=dict)
     waiting: Mapping[str, Change] = field(default_factory=dict)
     last: tuple[str, ...] = ()
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def with_last_again(self) -> Seen:
         """Return the memory as if the last look had requested nothing.
@@ -50,7 +52,24 @@ class Seen:
         """
         again = {name: self.requested[name] for name in self.last if name in self.requested}
         requested = {name: c for name, c in self.requested.items() if name not in again}
-        return Seen(requested, {**again, **self.waiting})
+        return Seen(requested, {**again, **self.waiting}, (), self.shared)
+
+    def without_ended(self, succeeded: Mapping[str, bool], moment: int) -> Seen:
+        """Return the memory once runs over several files have ended, which are given by their keys.
+
+        The files of one that failed have a run of their own each, so that a bad one among them
+        does not keep the others from theirs.
+        """
+        ended = {key: names for key, names in self.shared.items() if key in succeeded}
+        again = {
+            name: Change(self.requested[name].mark, moment)
+            for key, names in ended.items()
+            for name in names
+            if not succeeded[key] and name in self.requested and name not in self.waiting
+        }
+        requested = {name: c for name, c in self.requested.items() if name not in again}
+        shared = {key: names for key, names in self.shared.items() if key not in ended}
+        return Seen(requested, {**self.waiting, **again}, self.last, shared)
 
 
 @dataclass(frozen=True)
@@ -60,16 +79,33 @@ class Decision:
     Attributes:
         seen: the memory for the next look, once the runs were requested.
         due: the changes to request runs for, by the name of the file.
+        runs: the names of the files of each run.
         vanished: names of files that runs were requested for and that are gone.
     """
 
     seen: Seen
     due: dict[str, Change]
+    runs: list[tuple[str, ...]]
     vanished: list[str]
 
 
-def decide(seen: Seen, listing: Listing, limit: int, moment: int) -> Decision:
-    """Compare a look at the upstream with the memory; request at most `limit` runs."""
+@dataclass(frozen=True)
+class Limits:
+    """How many runs are requested.
+
+    Attributes:
+        runs: at one look, at most, with those over several files that have not ended yet.
+        files: in one run, at most.
+        may_share: whether a file may be in a run with others.
+    """
+
+    runs: int
+    files: int = 1
+    may_share: Callable[[str], bool] = lambda name: False
+
+
+def decide(seen: Seen, listing: Listing, limits: Limits, moment: int) -> Decision:
+    """Compare a look at the upstream with the memory; decide which runs to request."""
     found, unknown = listing.found, listing.unknown
     waiting: dict[str, Change] = {}
     settled: list[str] = []
@@ -87,18 +123,36 @@ def decide(seen: Seen, listing: Listing, limit: int, moment: int) -> Decision:
     for name in sorted(new):
         if name not in seen.waiting:
             waiting[name] = Change(found[name], moment)
-    due = {name: waiting.pop(name) for name in settled[:limit]}
+    runs = _runs(settled, limits, len(seen.shared))
+    due = {name: waiting.pop(name) for names in runs for name in names}
+    shared = {run_key(names, due): names for names in runs if len(names) > 1}
     there = {name: c for name, c in seen.requested.items() if name in found or name in unknown}
     return Decision(
-        seen=Seen({**there, **due}, waiting, tuple(due)),
+        seen=Seen({**there, **due}, waiting, tuple(due), {**seen.shared, **shared}),
         due=due,
+        runs=runs,
         vanished=sorted(seen.requested.keys() - there.keys()),
     )
 
 
-def run_key(name: str, change: Change) -> str:
-    """Return what Dagster knows the run for a change by; it never starts two for one key."""
-    return f"{name}@{short_hash(change.mark)}@{change.moment:x}"
+def _runs(settled: Sequence[str], limits: Limits, unfinished: int) -> list[tuple[str, ...]]:
+    """Return the names of the files of each run to request."""
+    alone = [(name,) for name in settled if not limits.may_share(name)]
+    others = [name for name in settled if limits.may_share(name)]
+    shared = [
+        tuple(others[i : i + limits.files]) for i in range(0, len(others), max(1, limits.files))
+    ]
+    room = max(0, limits.runs - len(alone) - unfinished)
+    return alone[: limits.runs] + shared[:room]
+
+
+def run_key(names: Sequence[str], due: Mapping[str, Change]) -> str:
+    """Return what Dagster knows the run for these files by; it never starts two for one key."""
+    marks = "\n".join(f"{name}\n{due[name].mark}" for name in names[1:])
+    mark = "\n".join(filter(None, (due[names[0]].mark, marks)))
+    more = f"+{len(names) - 1}" if len(names) > 1 else ""
+    moment = max(due[name].moment for name in names)
+    return f"{names[0]}{more}@{short_hash(mark)}@{moment:x}"
 
 
 def short_hash(text: str) -> str:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagetl_assets.automation.watch import Change, Decision, Seen, decide, run_key
+from imagetl_assets.automation.watch import Change, Decision, Limits, Seen, decide, run_key
 from imagetl_assets.upstream.listing import Listing
 
 
 class Watcher:
     """Looks again and again; a moment is the number of the look."""
 
-    def __init__(self, limit: int = 10) -> None:
-        self.limit = limit
+    def __init__(self, limit: int = 10, files: int = 1) -> None:
+        self.limits = Limits(limit, files, may_share=lambda name: name.startswith("new"))
         self.seen = Seen()
         self.moment = 0
 
     def look(self, found: dict[str, str] | None = None, *unknown: str, **more: str) -> Decision:
         self.moment += 1
         listing = Listing({**(found or {}), **more}, dict.fromkeys(unknown, "no answer"))
-        decision = decide(self.seen, listing, self.limit, self.moment)
+        decision = decide(self.seen, listing, self.limits, self.moment)
         self.seen = decision.seen
         return decision
 
@@ -28,7 +28,8 @@ class Watcher:
         return list(self.look(found, **more).due)
 
     def keys(self, **found: str) -> list[str]:
-        return [run_key(name, change) for name, change in self.look(found).due.items()]
+        decision = self.look(found)
+        return [run_key(names, decision.due) for names in decision.runs]
 
 
 def test_a_file_is_due_once_it_was_the_same_twice() -> None:
@@ -139,11 +140,12 @@ def test_none_lost_and_none_twice(looks: list[dict[str, str]], limit: int) -> No
     keys: list[str] = []
 
     def note(found: dict[str, str]) -> None:
-        for name, change in watcher.look(found).due.items():
+        decision = watcher.look(found)
+        keys.extend(run_key(names, decision.due) for names in decision.runs)
+        for name, change in decision.due.items():
             assert change.mark == found[name]
             assert last.get(name) != change.mark
             last[name] = change.mark
-            keys.append(run_key(name, change))
 
     for found in looks:
         note(found)
@@ -158,9 +160,44 @@ def test_none_lost_and_none_twice(looks: list[dict[str, str]], limit: int) -> No
 
 def test_run_keys_tell_names_contents_and_moments_apart() -> None:
     keys = {
-        run_key(name, Change(mark, moment))
+        run_key([name], {name: Change(mark, moment)})
         for name in ("a", "b")
         for mark in ("1", "2")
         for moment in (1, 2)
     }
     assert len(keys) == 8
+
+
+def test_new_files_share_runs_and_others_have_theirs() -> None:
+    watcher = Watcher(limit=3, files=2)
+    files = dict.fromkeys(("old", "new1", "new2", "new3", "new4", "new5"), "1")
+    watcher.look(files)
+    decision = watcher.look(files)
+    assert decision.runs == [("old",), ("new1", "new2"), ("new3", "new4")]
+    assert list(decision.seen.shared.values()) == [("new1", "new2"), ("new3", "new4")]
+    assert list(decision.seen.waiting) == ["new5"]
+
+
+def test_runs_over_several_files_count_until_they_have_ended() -> None:
+    """So the queue holds no more of them than one look requests."""
+    watcher = Watcher(limit=2, files=2)
+    files = {f"new{i}": "1" for i in range(8)}
+    watcher.look(files)
+    first = watcher.look(files)
+    assert len(first.runs) == 2
+    assert watcher.look(files).runs == []
+    watcher.seen = watcher.seen.without_ended({next(iter(first.seen.shared)): True}, 9)
+    assert watcher.look(files).runs == [("new4", "new5")]
+
+
+def test_files_of_a_run_that_failed_have_runs_of_their_own() -> None:
+    watcher = Watcher(limit=4, files=3)
+    files = {f"new{i}": "1" for i in range(3)}
+    watcher.look(files)
+    (key,) = watcher.keys(**files)
+    watcher.limits = Limits(4)  # they are known to Dagster from now on
+    watcher.seen = watcher.seen.without_ended({key: False}, 9)
+    keys = watcher.keys(**files)
+    assert [key.partition("@")[0] for key in keys] == ["new0", "new1", "new2"]
+    assert not watcher.seen.shared
+    assert watcher.keys(**files) == []

@@ -22,9 +22,11 @@ from imagetl_assets.settings import AutomationSettings
 class Ticker:
     """Evaluates a sensor, which remembers nothing but its cursor."""
 
-    def __init__(self, instance: DagsterInstance, upstream: str, limit: int = 25) -> None:
+    def __init__(
+        self, instance: DagsterInstance, upstream: str, limit: int = 25, files: int = 1
+    ) -> None:
         self.instance = instance
-        self.settings = AutomationSettings(runs_per_tick=limit)
+        self.settings = AutomationSettings(runs_per_tick=limit, files_per_run=files)
         self.upstream = upstream
         self.storage = tempfile.mkdtemp()
         self.cursor: str | None = None
@@ -62,10 +64,9 @@ class Ticker:
             key = request.run_key or ""
             tags = {**request.tags, RUN_KEY_TAG: key, SENSOR_NAME_TAG: self.sensor.name}
             if not self.instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: key})):
-                job = define(self.storage, self.upstream, in_process_executor).resolve_job_def(
-                    "image_etl"
-                )
-                run = DagsterRun(job_name="image_etl", tags={**job.run_tags, **tags})
+                defs = define(self.storage, self.upstream, in_process_executor)
+                job = defs.resolve_job_def(request.job_name or "")
+                run = DagsterRun(job_name=job.name, tags={**job.run_tags, **tags})
                 self.instance.add_run(run)
                 started.append(key)
         return started
