@@ -12,6 +12,7 @@ def _import_all() -> None:
         "distributed.nanny",
         SQLITE_STORAGE,
         "imagetl_assets.definitions",
+        "imagetl_assets.upstream.http",
         "imagetl_assets.dask_executor.worker.batch",
     ):
         import_module(name)
