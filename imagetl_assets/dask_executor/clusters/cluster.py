@@ -49,7 +49,8 @@ class Cluster:
         self._news: SimpleQueue[News] = SimpleQueue()
         self._futures: dict[int, Future[None]] = {}
         self._expected_workers = expected_workers
-        self._workers_changed = False
+        # In some versions of Dask, the first information is about a few workers only.
+        self._workers_changed = True
         self._question: Callable[[], Any] | None = None
         self._answered: set[str] = set()
         self._ping: Any = None
@@ -134,7 +135,7 @@ class Cluster:
         if self._ping is None:
             if self._workers_changed or now - self._last_answer > PING_SECONDS:
                 self._workers_changed = False
-                self._ping = self._in_background(self._client.scheduler.identity, n_workers=-1)
+                self._ping = self._in_background(self._identity)
         elif self._ping.done():
             self._last_answer = now
             ping, self._ping = self._ping, None
@@ -146,6 +147,13 @@ class Cluster:
                 f"The Dask scheduler at {self.address} has not answered for {patience:.0f} s. "
                 "Restart it and re-execute the run from failure: what had succeeded is kept."
             )
+
+    async def _identity(self) -> Any:
+        """Return what the scheduler tells of itself and of all its workers."""
+        try:
+            return await self._client.scheduler.identity(n_workers=-1)
+        except TypeError:  # An older Dask has no such argument, and always tells of all.
+            return await self._client.scheduler.identity()
 
     def drop_silent_workers(self, seconds: float) -> None:
         """Take workers without a heartbeat for so many seconds for lost, as the news then say."""
