@@ -24,6 +24,9 @@ from dagster import (
 # dynamic partitions be about unknown keys.
 from dagster._core.definitions.partitions.context import PartitionLoadingContext
 
+# What `define_asset_job` returns. Missing: its name in `dagster`, for annotations.
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
 # The type of the errors in events. Missing: its name in `dagster`, which exports the events.
 from dagster_shared.error import SerializableErrorInfo
 
@@ -32,9 +35,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PARTITION_TAG",
+    "RANGE_END_TAG",
+    "RANGE_START_TAG",
+    "RUN_KEY_TAG",
+    "SENSOR_TAG",
     "SQLITE_STORAGE",
     "PartitionLoadingContext",
     "SerializableErrorInfo",
+    "UnresolvedAssetJobDefinition",
     "instance_in",
     "interrupts_wait",
     "job_of_module",
@@ -46,6 +54,16 @@ PARTITION_TAG = "dagster/partition"
 """The tag of a run that names its partition. It is in Dagster's documentation of run tags, but its
 constant, `PARTITION_NAME_TAG`, is private: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 """
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+"""The tags of a run about a range of partitions. Missing: a public argument of `RunRequest`."""
+
+RUN_KEY_TAG = "dagster/run_key"
+"""The tag of a run with the run key by which a sensor has requested it."""
+
+SENSOR_TAG = "dagster/sensor_name"
+"""The tag of a run that names the sensor which has requested it. Its constant is private, too."""
 
 SQLITE_STORAGE = "dagster._core.storage.sqlite_storage"
 """The module of the default instance's databases, which workers import before they are asked to.

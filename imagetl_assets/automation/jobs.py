@@ -1,11 +1,10 @@
 """The job that takes an upstream file to a clip, and the one that looks at what is stored."""
 
 from dagster import AssetSelection, define_asset_job
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import PARTITION_NAME_TAG
 
 from imagetl_assets.assets.common import GROUP
 from imagetl_assets.checks import THOROUGH_CHECKS
+from imagetl_assets.dagster_private import PARTITION_TAG, UnresolvedAssetJobDefinition
 from imagetl_assets.partitions import DEFAULT_FILE, upstream_files
 from imagetl_assets.storage import root_name
 from imagetl_assets.storage.resource import ROOT_TAG
@@ -20,7 +19,7 @@ def image_etl(storage: str) -> UnresolvedAssetJobDefinition:
         partitions_def=upstream_files,
         tags={
             # A run that names no partition is about this one; its own tag replaces this.
-            PARTITION_NAME_TAG: DEFAULT_FILE,
+            PARTITION_TAG: DEFAULT_FILE,
             # All workers of a run have to agree with the process that has created it.
             ROOT_TAG: root_name(storage),
         },

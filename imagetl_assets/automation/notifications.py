@@ -17,9 +17,8 @@ from dagster import (
     run_failure_sensor,
     run_status_sensor,
 )
-from dagster._core.storage.tags import PARTITION_NAME_TAG
-from dagster_shared.error import SerializableErrorInfo
 
+from imagetl_assets.dagster_private import PARTITION_TAG, SerializableErrorInfo
 from imagetl_assets.redact import redact_text
 from imagetl_assets.settings import AutomationSettings
 
@@ -58,7 +57,7 @@ def notifications(settings: AutomationSettings) -> list[SensorDefinition]:
 
 def subject(run: DagsterRun) -> str:
     """Return what a run was about, such as `imagetl: holiday.img`."""
-    return f"imagetl: {run.tags.get(PARTITION_NAME_TAG, run.job_name)}"
+    return f"imagetl: {run.tags.get(PARTITION_TAG, run.job_name)}"
 
 
 def reason(context: RunFailureSensorContext) -> str:
@@ -78,9 +77,7 @@ def _innermost(error: SerializableErrorInfo | None) -> str:
 
 def _failed_before(instance: DagsterInstance, run: DagsterRun) -> bool:
     """Return whether the last run of the same job and partition that ended before had failed."""
-    tags = (
-        {PARTITION_NAME_TAG: run.tags[PARTITION_NAME_TAG]} if PARTITION_NAME_TAG in run.tags else {}
-    )
+    tags = {PARTITION_TAG: run.tags[PARTITION_TAG]} if PARTITION_TAG in run.tags else {}
     ended = RunsFilter(
         job_name=run.job_name,
         tags=tags,

@@ -12,8 +12,8 @@ from dagster import (
     SkipReason,
     schedule,
 )
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from imagetl_assets.dagster_private import UnresolvedAssetJobDefinition
 from imagetl_assets.settings import AutomationSettings
 
 

@@ -18,14 +18,6 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-    RUN_KEY_TAG,
-    SENSOR_NAME_TAG,
-)
 
 from imagetl_assets.automation.memory import WatchMemory
 from imagetl_assets.automation.watch import (
@@ -36,6 +28,14 @@ from imagetl_assets.automation.watch import (
     decide,
     run_key,
     short_hash,
+)
+from imagetl_assets.dagster_private import (
+    PARTITION_TAG,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    RUN_KEY_TAG,
+    SENSOR_TAG,
+    UnresolvedAssetJobDefinition,
 )
 from imagetl_assets.names import InvalidName, check_partition_key
 from imagetl_assets.partitions import upstream_files
@@ -143,8 +143,8 @@ def _has_run(instance: DagsterInstance, storage: str, name: str, change: Change)
     This is asked about files that the memory does not know: if it was lost, Dagster's runs tell.
     """
     tags = {
-        SENSOR_NAME_TAG: NAME,
-        PARTITION_NAME_TAG: name,
+        SENSOR_TAG: NAME,
+        PARTITION_TAG: name,
         ROOT_TAG: root_name(storage),
     }
     runs = instance.get_runs(RunsFilter(tags=tags), limit=1)
@@ -184,7 +184,7 @@ def _request(names: Sequence[str], due: Mapping[str, Change]) -> RunRequest:
     if len(names) == 1:
         tags = {CHANGE_TAG: short_hash(due[names[0]].mark)}
         return RunRequest(key, job_name="image_etl", partition_key=names[0], tags=tags)
-    tags = {ASSET_PARTITION_RANGE_START_TAG: names[0], ASSET_PARTITION_RANGE_END_TAG: names[-1]}
+    tags = {RANGE_START_TAG: names[0], RANGE_END_TAG: names[-1]}
     return RunRequest(key, job_name="image_etl_several", tags=tags)
 
 

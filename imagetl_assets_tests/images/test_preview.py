@@ -39,6 +39,7 @@ def test_many_frames_become_few_that_play_as_long(count: int) -> None:
 
     small = preview(frame, count, duration_ms=50)
     assert len(decode_all(small)) == min(count, 12) == len(asked)
+    asked.sort()  # Threads ask for them at the same time.
     assert asked[0] == 0
     assert np.ptp(np.diff(asked)) <= 1
     # GIF counts in hundredths of a second.
