@@ -93,13 +93,7 @@ def new_upstream_files(
         except (StoreError, OSError) as error:
             return SkipReason(f"The storage does not answer: {error}")
         _report(context, listing, decision)
-        runs = [
-            names
-            for names in decision.runs
-            if len(names) > 1
-            or names[0] in seen.requested
-            or not _has_run(instance, storage, names[0], decision.due[names[0]])
-        ]
+        runs = [n for n in decision.runs if _is_wanted(instance, storage, n, seen, decision)]
         if not runs:
             return SensorResult(skip_reason=_summary(listing, decision), cursor=cursor)
         return SensorResult(
@@ -137,18 +131,24 @@ def _usable(listing: Listing, seen: Seen) -> Listing:
     return Listing(found, listing.unknown, unusable, listing.sizes_only)
 
 
-def _has_run(instance: DagsterInstance, storage: str, name: str, change: Change) -> bool:
-    """Return whether the newest run for a file is about this content of it.
+def _is_wanted(
+    instance: DagsterInstance, storage: str, names: Sequence[str], seen: Seen, decision: Decision
+) -> bool:
+    """Return whether a run is to be requested for these files.
 
-    This is asked about files that the memory does not know: if it was lost, Dagster's runs tell.
+    Of a file that the memory does not know, Dagster's runs may tell that it had its run, as the
+    memory was lost: then the newest run for it is about this content.
     """
+    if len(names) > 1 or names[0] in seen.requested:
+        return True
     tags = {
         SENSOR_TAG: NAME,
-        PARTITION_TAG: name,
+        PARTITION_TAG: names[0],
         ROOT_TAG: root_name(storage),
     }
     runs = instance.get_runs(RunsFilter(tags=tags), limit=1)
-    return any(run.tags.get(CHANGE_TAG) == short_hash(change.mark) for run in runs)
+    mark = short_hash(decision.due[names[0]].mark)
+    return all(run.tags.get(CHANGE_TAG) != mark for run in runs)
 
 
 def _limits(instance: DagsterInstance, settings: AutomationSettings, seen: Seen) -> Limits:
