@@ -27,7 +27,7 @@ def open_source(source: str | None) -> Iterator[Source]:
         with _serve_sample() as url:
             yield Source(SAMPLE_NAME, url)
     elif "://" in source:
-        yield Source(unquote(urlsplit(source).path.rstrip("/").rpartition("/")[2]), source)
+        yield Source(_last_name(source), source)
     elif "/" in source or os.path.exists(source):
         yield Source(os.path.basename(source), os.path.abspath(source))
     else:
@@ -36,6 +36,18 @@ def open_source(source: str | None) -> Iterator[Source]:
         from imagetl_assets.upstream.urls import file_url
 
         yield Source(source, file_url(upstream_base(), source))
+
+
+def _last_name(url: str) -> str:
+    """Return the name of the file at a URL; escapes have a meaning in http(s) and file URLs only.
+
+    >>> _last_name("https://example.org/a%20b.img?key=1"), _last_name("s3://bucket/a%20b?.img")
+    ('a b.img', 'a%20b?.img')
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() in ("http", "https", "file"):
+        return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
+    return rest.rstrip("/").rpartition("/")[2]
 
 
 @contextmanager
