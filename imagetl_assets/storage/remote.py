@@ -26,7 +26,7 @@ from imagetl_assets.storage.ranges import each_ahead, open_ranges
 READ_AHEAD = 1024 * 1024
 _PARTS_HELD = 4
 
-_DELETE_THREADS = 16
+REQUEST_THREADS = 16
 
 # Errors that trying again does not change: no permission, no such bucket, no valid name.
 _PERMANENT = (PermissionError, FileNotFoundError, ValueError)
@@ -108,7 +108,7 @@ class RemoteStore(Store):
         """Copy the files, unless they were written in their place, and delete the stale ones."""
         if written != folder:
             with self._explained(written):
-                self._fs.copy(
+                self._copy(
                     [self._full(f"{written}/{name}") for name in names],
                     [self._full(f"{folder}/{name}") for name in names],
                 )
@@ -153,6 +153,10 @@ class RemoteStore(Store):
             entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory"
         ]
 
+    def _copy(self, sources: Sequence[str], targets: Sequence[str]) -> None:
+        """Copy small files. Raises FileNotFoundError if one is missing."""
+        self._fs.copy(list(sources), list(targets))
+
     # What all kinds of stores share.
 
     def _delete(self, paths: Iterable[str]) -> None:
@@ -166,7 +170,7 @@ class RemoteStore(Store):
             with suppress(FileNotFoundError):
                 self._fs.rm_file(path)
 
-        with ThreadPoolExecutor(_DELETE_THREADS) as pool:
+        with ThreadPoolExecutor(REQUEST_THREADS) as pool:
             list(pool.map(delete, paths))
 
     def _full(self, key: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from imagetl_assets.storage.base import FileChanged, FileState
-from imagetl_assets.storage.remote import RemoteStore
+from imagetl_assets.storage.remote import REQUEST_THREADS, RemoteStore
 
 _ATTEMPTS = 6
 _PAUSE = 0.2  # seconds; doubled at each attempt
@@ -64,6 +65,17 @@ class S3Store(RemoteStore):
             finally:
                 body.close()
         raise AssertionError("the last attempt returns or raises")
+
+    def _copy(self, sources: Sequence[str], targets: Sequence[str]) -> None:
+        # Not `copy` of s3fs, which asks for the size of each file first, by HEAD: see `_state`.
+        def copy(source: str, target: str) -> None:
+            from_bucket, from_key, _ = self._fs.split_path(source)
+            bucket, key, _ = self._fs.split_path(target)
+            place = {"Bucket": from_bucket, "Key": from_key}
+            self._fs.call_s3("copy_object", Bucket=bucket, Key=key, CopySource=place)
+
+        with ThreadPoolExecutor(REQUEST_THREADS) as pool:
+            list(pool.map(copy, sources, targets))
 
     def _files(self, folder: str) -> list[str]:
         return [
