@@ -191,3 +191,6 @@ _STREAMS: dict[str, tuple[Callable[[], _Stream], bool]] = {
     "br": (_Brotli, False),
     "zstd": (_Zstandard, True),
 }
+
+SEVERAL_PARTS = frozenset(name for name, (_, several) in _STREAMS.items() if several)
+"""Encodings of which a body may hold several streams: the end of one need not be the body's."""

@@ -28,7 +28,13 @@ from imagetl_assets.upstream.answer import (
 )
 from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, all_of, grouped
 from imagetl_assets.upstream.connection import Watch, answered
-from imagetl_assets.upstream.encodings import CutOff, EncodingError, check_encodings, decoded
+from imagetl_assets.upstream.encodings import (
+    SEVERAL_PARTS,
+    CutOff,
+    EncodingError,
+    check_encodings,
+    decoded,
+)
 from imagetl_assets.upstream.environment import credentials
 from imagetl_assets.upstream.errors import PermanentError, TransientError
 from imagetl_assets.upstream.failures import FAILURES, before_the_body, within_the_body
@@ -43,7 +49,11 @@ _NOT_BY_HEAD = frozenset({400, 403, 405, 406, 501})
 def open_http(
     url: str, known: Known, limits: Limits, *, refuse_private: bool = False
 ) -> Iterator[UpstreamFile | None]:
-    """Open the file at `url`, or yield None if it is still the known one (status 304).
+    """Open the file at `url`, or yield None if it is still the known one.
+
+    It is, if the server answers with status 304 to the ETag; or, of a file without an ETag, if the
+    answer has the same Last-Modified, whose body is not read then. The server is not asked for a
+    file that was modified since: many say that it was not if its date is another, older one.
 
     Raises:
         UpstreamError: see there. The errors of libraries are not chained to it, as they may quote
@@ -57,6 +67,9 @@ def open_http(
             yield None
             return
         check_whole(head, shown)
+        if _has_known_date(head, known):
+            yield None
+            return
         yield _file(head, answer, watch, shown)
 
 
@@ -88,8 +101,14 @@ def look_at_http(
 
 def _conditions(known: Known) -> list[tuple[str, str]]:
     """Return the headers that ask for a file only if it is not the known one."""
-    headers = (("If-None-Match", known.etag), ("If-Modified-Since", known.last_modified))
-    return [(name, value) for name, value in headers if value]
+    return [("If-None-Match", known.etag)] if known.etag else []
+
+
+def _has_known_date(head: Head, known: Known) -> bool:
+    """Tell whether a file that is known by its date only, and has no ETag now, has that date."""
+    found = validators(head)
+    dated = known.last_modified is not None and known.etag is None and found.etag is None
+    return dated and found.last_modified == known.last_modified
 
 
 def _file(head: Head, answer: httpcore.Response, watch: Watch, shown: str) -> UpstreamFile:
@@ -102,7 +121,9 @@ def _file(head: Head, answer: httpcore.Response, watch: Watch, shown: str) -> Up
     sent = all_of(_received(answer, size, watch, shown), size, watch.limits, shown)
     whole = all_of(_decoded(sent, names, shown), None, watch.limits, shown) if names else sent
     blocks = grouped(whole)
-    if not (has_an_end(head) or names):
+    # The end of gzip and zstd need not be that of the body: another part may follow.
+    ends_itself = names and not set(names) & SEVERAL_PARTS
+    if not (has_an_end(head) or ends_itself):
         # An answer that says "unchanged" later would make what was cut off the file for good.
         return UpstreamFile(
             blocks,

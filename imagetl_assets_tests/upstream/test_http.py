@@ -44,12 +44,35 @@ def test_an_unchanged_file_is_not_sent_again(server: HttpServer) -> None:
     assert read(url, known) == b"other"
 
 
-def test_last_modified_is_sent_back(server: HttpServer) -> None:
-    def answer(request: Request) -> None:
-        assert request.headers["If-Modified-Since"] == "Mon"
-        request.reply(304)
+def test_a_file_without_an_etag_is_unchanged_if_it_has_the_same_date(server: HttpServer) -> None:
+    """It is compared here: servers answer that a file with an older date was not modified."""
+    date = "Mon, 02 Jan 2023 00:00:00 GMT"
 
-    assert read(server.add("/a", answer), Known(None, "Mon")) is None
+    def answer(request: Request) -> None:
+        if "If-Modified-Since" in request.headers:
+            request.reply(304)
+        else:
+            request.reply(200, b"data", Last_Modified=date)
+
+    url = server.add("/a", answer)
+    assert read(url, Known(None, date)) is None
+    assert read(url, Known(None, "Tue, 03 Jan 2023 00:00:00 GMT")) == b"data"
+    assert read(url, Known(None, "Sun, 01 Jan 2023 00:00:00 GMT")) == b"data"
+    assert read(url, Known('"e"', date)) == b"data"
+
+
+def test_a_body_of_several_streams_without_a_length_may_be_a_part() -> None:
+    """Nobody can tell whether one more stream would have followed: that is told, not remembered."""
+    head = b'HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\nETag: "e"\r\n\r\n'
+    body = gzip.compress(b"one") + gzip.compress(b"two")
+    with (
+        raw_server.serve(raw_server.sending(head, body)) as url,
+        open_upstream(url, Known(), QUICK) as file,
+    ):
+        assert file is not None
+        assert b"".join(file.blocks) == b"onetwo"
+        assert file.etag is None
+        assert file.caution is not None
 
 
 def test_redirects_are_followed(server: HttpServer) -> None:
