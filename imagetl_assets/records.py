@@ -101,6 +101,8 @@ class RawFile(Record, frozen=True, tag=True):
         source_id: a hash of the whole URL, to tell whether two downloads had the same source.
         etag: the upstream's, or None.
         last_modified: the upstream's, or None.
+        served_from: a hash that names where redirects have led to, without anything secret; `etag`
+            and `last_modified` are about that. None if there were no redirects.
     """
 
     path: str
@@ -111,6 +113,7 @@ class RawFile(Record, frozen=True, tag=True):
     source_id: str
     etag: str | None = None
     last_modified: str | None = None
+    served_from: str | None = None
 
 
 class PublishedFrames(Record, frozen=True, tag=True):

@@ -44,16 +44,16 @@ class HttpServer:
         self.answers[path] = answer
         return f"{self.url}{path}"
 
-    def add_file(self, path: str, body: bytes) -> str:
-        return self.add(path, file(body))
+    def add_file(self, path: str, body: bytes, etag: str = "") -> str:
+        return self.add(path, file(body, etag))
 
     def count(self, path: str) -> int:
         return sum(requested == path for requested, _ in self.requests)
 
 
-def file(body: bytes) -> Answer:
+def file(body: bytes, etag: str = "") -> Answer:
     """Answer with a file that has an ETag and knows conditional requests."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:8]}"'
+    etag = etag or f'"{hashlib.sha256(body).hexdigest()[:8]}"'
 
     def answer(request: Request) -> None:
         if request.headers.get("If-None-Match") == etag:

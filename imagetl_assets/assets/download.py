@@ -72,7 +72,7 @@ class Download:
             return Obtained(found, skipped=True, caution=self._other_source(stored))
         known = Known()
         if stored and self._may_be_current(stored):
-            known = Known(stored.etag, stored.last_modified)
+            known = Known(stored.etag, stored.last_modified, stored.served_from)
         with open_upstream(
             self.url, known, self.limits, refuse_private=self.refuse_private
         ) as file:
@@ -90,6 +90,7 @@ class Download:
             source_id=source_id(self.url),
             etag=file.etag,
             last_modified=file.last_modified,
+            served_from=file.served_from,
         )
         replaced = before if before and before.sha256 != sha256 else None
         cautions = [file.caution, self._other_source(replaced)]

@@ -73,6 +73,8 @@ def refusal(head: Head, shown: str) -> UpstreamError:
     """Return the error that an answer amounts to which is not about the whole of a file."""
     status = head.status
     reason = _WHY.get(status) or _phrase(status)
+    if status in REDIRECTS:
+        reason = "a redirect that names no target"
     message = f"{shown} answers with status {status}" + (f": {reason}" if reason else "")
     if status in _MAY_PASS or (500 <= status < 600 and status not in _NEVER):
         return TransientError(message, retry_after=_retry_after(head))
@@ -80,21 +82,25 @@ def refusal(head: Head, shown: str) -> UpstreamError:
 
 
 def announced_length(head: Head, shown: str) -> int | None:
-    """Return how many bytes the body has as it is sent, or None (section 8.6)."""
-    values = {value.strip() for value in head.get("content-length").split(",")}
-    if values == {""}:
-        return None
-    if len(values) > 1:
-        raise PermanentError(f"{shown} announces several lengths")
-    (value,) = values
-    if not _LENGTH.fullmatch(value):
+    """Return how many bytes the body has as it is sent, or None (section 8.6).
+
+    In an answer that has passed `check_whole`, a Content-Range tells it, too (section 14.4).
+    """
+    values = {value.strip() for value in head.get("content-length").split(",")} - {""}
+    if head.get("content-range"):
+        values.add(head.get("content-range").rpartition("/")[2])
+    if not all(map(_LENGTH.fullmatch, values)):
         raise PermanentError(f"{shown} announces a length that is none")
-    return int(value)
+    lengths = set(map(int, values))
+    if len(lengths) > 1:
+        raise PermanentError(f"{shown} announces several lengths")
+    return next(iter(lengths), None)
 
 
 def has_an_end(head: Head) -> bool:
     """Return whether the body says where it ends, or only the connection's end does."""
-    return bool(head.get("content-length") or head.get("transfer-encoding"))
+    names = ("content-length", "content-range", "transfer-encoding")
+    return any(head.get(name) for name in names)
 
 
 def encodings(head: Head) -> list[str]:
@@ -103,8 +109,11 @@ def encodings(head: Head) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
-def validators(head: Head) -> Known:
+def validators(head: Head, served_from: str | None = None) -> Known:
     """Return what tells this version of the file from others (section 8.8).
+
+    It is about the resource that sends it, which redirects may have led to: two resources may have
+    the same ETag.
 
     A Last-Modified of about the moment of the answer says nothing about changes that come within
     the same second.
@@ -112,7 +121,8 @@ def validators(head: Head) -> Known:
     etag, modified = (head.get(name) for name in ("etag", "last-modified"))
     if not _VALIDATOR.fullmatch(modified) or _is_recent(head, modified):
         modified = ""
-    return Known(etag if _VALIDATOR.fullmatch(etag) else None, modified or None)
+    etag_or_none = etag if _VALIDATOR.fullmatch(etag) else None
+    return Known(etag_or_none, modified or None, served_from)
 
 
 def fingerprint(head: Head) -> tuple[str, bool]:
@@ -122,10 +132,9 @@ def fingerprint(head: Head) -> tuple[str, bool]:
     return "|".join(values), any(values[:2])
 
 
-def known_from(mark: str) -> Known:
-    """Return what a fingerprint says of the file that it was made of."""
-    etag, _, rest = mark.rpartition("|")[0].rpartition("|")
-    return Known(etag or None, rest or None)
+def etag_from(mark: str) -> str | None:
+    """Return the ETag of the file that a fingerprint was made of."""
+    return mark.rpartition("|")[0].rpartition("|")[0] or None
 
 
 def redirect_target(head: Head, url: str) -> str | None:

@@ -22,6 +22,8 @@ class UpstreamFile:
         size: the announced size in bytes, or None.
         etag: whatever changes when the content does, or None.
         last_modified: the HTTP date, or None.
+        served_from: a hash of the URL that redirects have led to, which `etag` and `last_modified`
+            are about; None where there are no redirects.
         caution: what cannot be made sure of, in one sentence, or None.
     """
 
@@ -29,15 +31,17 @@ class UpstreamFile:
     size: int | None
     etag: str | None
     last_modified: str | None
+    served_from: str | None = None
     caution: str | None = None
 
 
 @dataclass(frozen=True)
 class Known:
-    """What an earlier download learned of the same upstream file."""
+    """What an earlier download learned of the same upstream file; see `UpstreamFile`."""
 
     etag: str | None = None
     last_modified: str | None = None
+    served_from: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,9 @@ def all_of(
         received += len(block)
         check_size(received, limits, shown)
         yield block
-    if size not in (None, received):
+    if size is not None and received > size:
+        raise TransientError(f"{shown} has grown meanwhile, from {size:,} to {received:,} bytes")
+    if size is not None and received < size:
         raise TransientError(f"{shown} ended after {received:,} of {size:,} bytes")
 
 

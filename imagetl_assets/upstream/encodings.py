@@ -14,6 +14,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 PIECE_BYTES = 256 * 1024
@@ -22,6 +23,9 @@ PIECE_BYTES = 256 * 1024
 _LARGE = {"br", "zstd"}
 _ZSTD_WINDOW_LOG = 23
 _MOST = 2
+
+_OTHER_ENCODING = "it is damaged, or not in the encoding that it is said to be"
+_AFTER_THE_END = "something else follows after the end of its encoding"
 
 _ALIASES = {"x-gzip": "gzip", "identity": "", "aws-chunked": ""}
 
@@ -57,8 +61,8 @@ def check_encodings(names: Sequence[str]) -> list[str]:
     """
     wanted = [name for name in (_ALIASES.get(name, name) for name in names) if name]
     for name in wanted:
-        if name not in _STREAMS:
-            known = ", ".join(sorted(_STREAMS))
+        if name not in _ENCODINGS:
+            known = ", ".join(sorted(_ENCODINGS))
             raise EncodingError(f"its encoding is none of {known}")
     if len(wanted) > _MOST or sum(name in _LARGE for name in wanted) > 1:
         raise EncodingError("it is encoded too many times over")
@@ -76,33 +80,37 @@ def decoded(blocks: Iterator[bytes], names: Sequence[str]) -> Iterator[bytes]:
         EncodingError: it cannot be decoded; CutOff: it has no end.
     """
     for name in reversed(names):
-        blocks = _undone(blocks, *_STREAMS[name])
+        blocks = _undone(blocks, _ENCODINGS[name])
     return blocks
 
 
-def _undone(blocks: Iterator[bytes], new: Callable[[], _Stream], several: bool) -> Iterator[bytes]:
-    stream, begun = new(), False
+def _undone(blocks: Iterator[bytes], encoding: _Encoding) -> Iterator[bytes]:
+    stream, begun, problem = encoding.new(), False, _OTHER_ENCODING
     for block in blocks:
         while block or (begun and stream.has_more()):
             if stream.ended:
-                if not several:
-                    raise EncodingError("there is something after the end of its encoding")
-                stream = new()
+                block = block.lstrip(encoding.padding)
+                if not block:
+                    break
+                if not encoding.several:
+                    raise EncodingError(_AFTER_THE_END)
+                stream, problem = encoding.new(), _AFTER_THE_END
             begun = True
-            if piece := _fed(stream, block):
+            if piece := _fed(stream, block, problem):
+                problem = _OTHER_ENCODING
                 yield piece
             block = stream.rest()
     if not (begun and stream.ended):
         raise CutOff("its encoding has no end")
 
 
-def _fed(stream: _Stream, block: bytes) -> bytes:
+def _fed(stream: _Stream, block: bytes, problem: str) -> bytes:
     try:
         return stream.feed(block)
     except EncodingError:
         raise
     except Exception:  # each library has an error of its own
-        raise EncodingError("it is not in the encoding that it is said to be") from None
+        raise EncodingError(problem) from None
 
 
 class _Zlib:
@@ -184,13 +192,28 @@ class _Zstandard:
         return not self.ended and not self._stream.needs_input
 
 
-# How to begin a stream, and whether a body may have several, one after the other.
-_STREAMS: dict[str, tuple[Callable[[], _Stream], bool]] = {
-    "gzip": (lambda: _Zlib(16 + zlib.MAX_WBITS), True),
-    "deflate": (lambda: _Zlib(None), False),
-    "br": (_Brotli, False),
-    "zstd": (_Zstandard, True),
+@dataclass(frozen=True)
+class _Encoding:
+    """What a body in one encoding is made of.
+
+    Attributes:
+        new: begins a stream.
+        several: whether a body may have several streams, one after the other.
+        padding: bytes that mean nothing where a stream has ended. The tools of gzip pass over zeros
+            there, with which some archives fill up their blocks.
+    """
+
+    new: Callable[[], _Stream]
+    several: bool = False
+    padding: bytes = b""
+
+
+_ENCODINGS = {
+    "gzip": _Encoding(lambda: _Zlib(16 + zlib.MAX_WBITS), several=True, padding=b"\0"),
+    "deflate": _Encoding(lambda: _Zlib(None)),
+    "br": _Encoding(_Brotli),
+    "zstd": _Encoding(_Zstandard, several=True),
 }
 
-SEVERAL_PARTS = frozenset(name for name, (_, several) in _STREAMS.items() if several)
+SEVERAL_PARTS = frozenset(name for name, encoding in _ENCODINGS.items() if encoding.several)
 """Encodings of which a body may hold several streams: the end of one need not be the body's."""

@@ -49,9 +49,25 @@ def within_the_body(
     """Return what an error means that came after `received` bytes of the body."""
     if isinstance(error, TooSlow):
         return TransientError(f"{shown} comes too slowly: gave it up after {received:,} bytes")
-    if isinstance(error, httpcore.RemoteProtocolError) and size is not None:
-        return TransientError(f"{shown} ended after {received:,} of {size:,} bytes")
+    if isinstance(error, httpcore.RemoteProtocolError):
+        return _of_the_framing(str(error), received, size, shown)
     return TransientError(f"{shown} was cut short after {received:,} bytes: {_reason(error)}")
+
+
+def _of_the_framing(message: str, received: int, size: int | None, shown: str) -> UpstreamError:
+    """Return what h11's complaint about a body means, whose head was accepted."""
+    if "too long" in message:
+        return PermanentError(
+            f"{shown} sends more beside the file than is read: the line before a chunk, or the "
+            f"trailer after the last one, is too large (after {received:,} bytes)"
+        )
+    if "peer closed connection" not in message:
+        return TransientError(
+            f"{shown} was damaged on its way: its chunks are no HTTP (after {received:,} bytes)"
+        )
+    if size is None:
+        return TransientError(f"{shown} was cut short: it ended after {received:,} bytes")
+    return TransientError(f"{shown} ended after {received:,} of {size:,} bytes")
 
 
 def _of_the_proxy(error: BaseException, shown: str) -> UpstreamError:
@@ -70,6 +86,7 @@ def _of_the_head(message: str, shown: str) -> UpstreamError:
     if "disconnected" in message:
         return TransientError(f"cannot reach {shown}: the connection was lost")
     for words, problem in (
+        ("too long", "answers with a head that is too large"),
         ("conflicting Content-Length", "announces several lengths"),
         ("Content-Length", "announces a length that is none"),
         ("Transfer-Encoding", "uses a transfer encoding other than chunked"),
@@ -90,7 +107,7 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, httpcore.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpcore.RemoteProtocolError):
-        return "the connection was lost, or what was sent is not HTTP"
+        return "what was sent is not HTTP"
     cause = error.__cause__ or error.__context__
     if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, ssl.SSLError):
         return cause.strerror.lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from email.message import Message
 from http import HTTPStatus
 from http.cookiejar import CookieJar
@@ -19,14 +20,14 @@ from imagetl_assets.upstream.answer import (
     announced_length,
     check_whole,
     encodings,
+    etag_from,
     fingerprint,
     has_an_end,
-    known_from,
     may_share_credentials,
     redirect_target,
     validators,
 )
-from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, all_of, grouped
+from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, all_of, grouped, source_id
 from imagetl_assets.upstream.connection import Watch, answered
 from imagetl_assets.upstream.encodings import (
     SEVERAL_PARTS,
@@ -38,11 +39,35 @@ from imagetl_assets.upstream.encodings import (
 from imagetl_assets.upstream.environment import credentials
 from imagetl_assets.upstream.errors import PermanentError, TransientError
 from imagetl_assets.upstream.failures import FAILURES, before_the_body, within_the_body
+from imagetl_assets.upstream.signed_urls import without_signature
 
 _MOST_REDIRECTS = 10
 
+_NO_LENGTH = (
+    "The server does not say how long the file is, so a part cannot be told from the whole, and "
+    "every run fetches it anew. Compare its size with that of the upstream file, or let the server "
+    "send a Content-Length"
+)
+
 # Of servers that refuse HEAD as such, or to whom it is not allowed.
 _NOT_BY_HEAD = frozenset({400, 403, 405, 406, 501})
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The last answer to a request, after redirects.
+
+    Attributes:
+        head: status and headers.
+        body: not read yet.
+        served_from: see `UpstreamFile`.
+        unchanged: whether it says that the file is the known one, and was asked for that.
+    """
+
+    head: Head
+    body: httpcore.Response
+    served_from: str | None
+    unchanged: bool
 
 
 @contextmanager
@@ -53,24 +78,24 @@ def open_http(
 
     It is, if the server answers with status 304 to the ETag; or, of a file without an ETag, if the
     answer has the same Last-Modified, whose body is not read then. The server is not asked for a
-    file that was modified since: many say that it was not if its date is another, older one.
+    file that was modified since: many say that it was not if its date is another, older one. Both
+    count only if redirects lead to the same resource as before.
 
     Raises:
         UpstreamError: see there. The errors of libraries are not chained to it, as they may quote
             the URL with all that is in it.
     """
     shown = redact_url(url)
-    conditions = _conditions(known)
     watch = Watch(limits, refuse_private=refuse_private)
-    with _sent("GET", url, conditions, watch) as (head, answer):
-        if head.status == HTTPStatus.NOT_MODIFIED and conditions:
+    with _sent("GET", url, known, watch) as answer:
+        if answer.unchanged:
             yield None
             return
-        check_whole(head, shown)
-        if _has_known_date(head, known):
+        check_whole(answer.head, shown)
+        if _has_known_date(answer, known):
             yield None
             return
-        yield _file(head, answer, watch, shown)
+        yield _file(answer, watch, shown)
 
 
 def look_at_http(
@@ -79,71 +104,70 @@ def look_at_http(
     """Return what changes with the file at `url`, and whether it is more than its size.
 
     None means that there is no such file. A server that refuses HEAD is asked by a GET, on the
-    condition that the file is not the `former` one, and what it sends is left unread.
+    condition that the file is not the `former` one, and what it sends is left unread. What
+    redirects lead to is asked without a condition.
 
     Raises:
         UpstreamError: see there.
     """
     watch = Watch(limits, refuse_private=refuse_private)
-    with _sent("HEAD", url, [], watch) as (head, _):
+    with _sent("HEAD", url, Known(), watch) as answer:
         pass
-    if head.status in _NOT_BY_HEAD:
-        conditions = _conditions(known_from(former or ""))
-        with _sent("GET", url, conditions, watch) as (head, _):
+    if answer.head.status in _NOT_BY_HEAD:
+        with _sent("GET", url, Known(etag_from(former or "")), watch) as answer:
             pass
-        if head.status == HTTPStatus.NOT_MODIFIED and conditions and former:
+        if answer.unchanged and former:
             return former, True
-    if head.status in GONE:
+    if answer.head.status in GONE:
         return None
-    check_whole(head, redact_url(url))
-    return fingerprint(head)
+    check_whole(answer.head, redact_url(url))
+    return fingerprint(answer.head)
 
 
-def _conditions(known: Known) -> list[tuple[str, str]]:
-    """Return the headers that ask for a file only if it is not the known one."""
-    return [("If-None-Match", known.etag)] if known.etag else []
-
-
-def _has_known_date(head: Head, known: Known) -> bool:
+def _has_known_date(answer: _Answer, known: Known) -> bool:
     """Tell whether a file that is known by its date only, and has no ETag now, has that date."""
-    found = validators(head)
-    dated = known.last_modified is not None and known.etag is None and found.etag is None
-    return dated and found.last_modified == known.last_modified
+    found = validators(answer.head, answer.served_from)
+    return found == known and found.etag is None and found.last_modified is not None
 
 
-def _file(head: Head, answer: httpcore.Response, watch: Watch, shown: str) -> UpstreamFile:
+def _file(answer: _Answer, watch: Watch, shown: str) -> UpstreamFile:
     """Return the file that an answer brings, whose body is not read yet."""
+    head = answer.head
     size = announced_length(head, shown)
     try:
         names = check_encodings(encodings(head))
     except EncodingError as error:
         raise PermanentError(f"{shown} cannot be read: {error}") from None
-    sent = all_of(_received(answer, size, watch, shown), size, watch.limits, shown)
+    sent = all_of(_received(answer.body, size, watch, shown), size, watch.limits, shown)
     whole = all_of(_decoded(sent, names, shown), None, watch.limits, shown) if names else sent
     blocks = grouped(whole)
     # The end of gzip and zstd need not be that of the body: another part may follow.
     ends_itself = names and not set(names) & SEVERAL_PARTS
     if not (has_an_end(head) or ends_itself):
         # An answer that says "unchanged" later would make what was cut off the file for good.
-        return UpstreamFile(
-            blocks,
-            None,
-            None,
-            None,
-            "The server does not say how long the file is: a part cannot be told from the whole.",
-        )
-    checked = validators(head)
-    return UpstreamFile(blocks, None if names else size, checked.etag, checked.last_modified)
+        return UpstreamFile(blocks, None, None, None, caution=_NO_LENGTH)
+    found = validators(head, answer.served_from)
+    size = None if names else size
+    return UpstreamFile(blocks, size, found.etag, found.last_modified, found.served_from)
 
 
 def _received(
-    answer: httpcore.Response, size: int | None, watch: Watch, shown: str
+    body: httpcore.Response, size: int | None, watch: Watch, shown: str
 ) -> Iterator[bytes]:
-    """Yield the body as it is sent."""
+    """Yield the body as it is sent.
+
+    Chunks may hold more than the announced length. Chunks count (RFC 9112, section 6.3), but such
+    an answer is no more to be trusted, by the same section.
+    """
     received = 0
     try:
-        for block in answer.iter_stream():
+        for block in body.iter_stream():
             received += len(block)
+            if size is not None and received > size:
+                raise PermanentError(
+                    f"{shown} sends more than the {size:,} bytes that it announces: its headers "
+                    "contradict each other"
+                )
             watch.pace.received(len(block))
             yield block
     except FAILURES as error:
@@ -161,24 +185,34 @@ def _decoded(sent: Iterator[bytes], names: list[str], shown: str) -> Iterator[by
 
 
 @contextmanager
-def _sent(
-    method: str, url: str, conditions: list[tuple[str, str]], watch: Watch
-) -> Iterator[tuple[Head, httpcore.Response]]:
-    """Send a request, and follow redirects without reading them; yield the last answer."""
+def _sent(method: str, url: str, known: Known, watch: Watch) -> Iterator[_Answer]:
+    """Send a request, and follow redirects without reading them; yield the last answer.
+
+    The known ETag is sent only to where it was learned.
+    """
     shown = redact_url(url)
     first = url = _normalized(url, shown)
     jar = CookieJar()
     for _ in range(_MOST_REDIRECTS + 1):
-        headers = [*_headers(url, first, jar), *conditions]
-        with _opened(method, url, headers, watch) as answer:
-            head = _head_of(answer)
+        headers = _headers(url, first, jar)
+        served_from = _resource_id(url) if _resource_id(url) != _resource_id(first) else None
+        asked = bool(known.etag) and known.served_from == served_from
+        if asked:
+            headers.append(("If-None-Match", known.etag or ""))
+        with _opened(method, url, headers, watch) as body:
+            head = _head_of(body)
             target = redirect_target(head, url)
             if target is None:
-                yield head, answer
+                unchanged = asked and head.status == HTTPStatus.NOT_MODIFIED
+                yield _Answer(head, body, served_from, unchanged)
                 return
             jar.extract_cookies(_Cookies(head), Request(url))  # type: ignore[arg-type]
         url = _normalized(target, shown)
     raise PermanentError(f"{shown} redirects without end")
+
+
+def _resource_id(url: str) -> str:
+    return source_id(without_signature(url))
 
 
 @contextmanager

@@ -41,6 +41,12 @@ def test_every_part_of_ci_is_run_and_told() -> None:
     assert set(told) == parts
 
 
+def test_the_fast_loop_has_all_linters() -> None:
+    fast = (PROJECT / ".ci" / "fast").read_text()
+    linters = (PARTS / "linters").read_text().splitlines()
+    assert [line for line in linters if line.startswith(".venv/") and line not in fast] == []
+
+
 def test_the_lowest_versions_are_those_that_are_tested() -> None:
     """If not: bash .ci/lock-lowest."""
     lines = (PROJECT / "constraints-lowest.txt").read_text().splitlines()

@@ -17,6 +17,8 @@ from imagetl_assets.images.bundle import (
     find_frames,
     looks_like_bundle,
 )
+from imagetl_assets.images.bundles import KINDS
+from imagetl_assets.images.bundles.four_newlines import FourNewlines
 from imagetl_assets.images.gif import parse
 from imagetl_assets_tests.images.builders import (
     SEPARATOR,
@@ -242,3 +244,8 @@ def test_what_is_no_bundle_is_named(head: bytes, problem: str) -> None:
 @pytest.mark.parametrize("kind", EACH)
 def test_every_format_starts_a_bundle(kind: str) -> None:
     assert looks_like_bundle(b"\n\n\n\n\n" + EACH[kind][:64]) is None
+
+
+def test_the_kind_that_gets_what_no_other_takes_is_the_last_one() -> None:
+    assert isinstance(KINDS[-1], FourNewlines)
+    assert not any(isinstance(kind, FourNewlines) for kind in KINDS[:-1])

@@ -89,6 +89,14 @@ def test_the_announced_length(values: list[str], length: int | None) -> None:
     assert announced_length(answer, FILE) == length
 
 
+def test_a_range_tells_the_length_too_and_has_to_agree() -> None:
+    whole = "bytes 0-9/10"
+    assert announced_length(head(Content_Range=whole), FILE) == 10
+    assert announced_length(head(Content_Length="10", Content_Range=whole), FILE) == 10
+    with pytest.raises(PermanentError, match="announces several lengths"):
+        announced_length(head(Content_Length="9", Content_Range=whole), FILE)
+
+
 @pytest.mark.parametrize(
     "values", [["9" * 5_000], ["-1"], ["+1"], ["1_0"], ["0x1"], ["1.0"], ["½"], ["٣"], ["1", "2"]]
 )
@@ -107,6 +115,7 @@ def test_encodings_in_the_order_of_their_use() -> None:
 def test_whether_a_body_says_where_it_ends() -> None:
     assert has_an_end(head(Content_Length="1"))
     assert has_an_end(head(Transfer_Encoding="chunked"))
+    assert has_an_end(head(Content_Range="bytes 0-9/10"))
     assert not has_an_end(head(Connection="close"))
 
 
@@ -143,6 +152,7 @@ def _wait(answer: Head) -> float | None:
 def test_what_is_asked_about_the_next_time() -> None:
     modified = "Wed, 21 Oct 2015 07:28:00 GMT"
     assert validators(head(ETag='W/"a"', Last_Modified=modified)) == Known('W/"a"', modified)
+    assert validators(head(ETag='"a"'), "elsewhere") == Known('"a"', None, "elsewhere")
     assert validators(head()) == Known()
     assert validators(head(ETag="x" * 1_001, Last_Modified="a\nb")) == Known()
 
@@ -173,6 +183,12 @@ def test_a_fingerprint_and_whether_it_is_a_size_only() -> None:
 def test_where_a_redirect_leads_to(location: str, target: str) -> None:
     for status in (301, 302, 303, 307, 308):
         assert redirect_target(head(status, Location=location), FILE) == target
+
+
+def test_a_redirect_without_a_target_says_so() -> None:
+    for answer in (head(302), head(308, Location="")):
+        with pytest.raises(PermanentError, match="a redirect that names no target"):
+            check_whole(answer, FILE)
 
 
 def test_what_is_no_redirect() -> None:

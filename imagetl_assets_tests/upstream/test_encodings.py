@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import brotli
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from imagetl_assets.upstream.encodings import (
@@ -76,8 +76,28 @@ def test_what_follows_on_the_end_is_an_error(
     kind: str, data: bytes, more: bytes, size: int
 ) -> None:
     name, encode = ENCODERS[kind]
+    assume(name != "gzip" or more.strip(b"\0"))
     with pytest.raises(EncodingError):
         decode(encode(data) + more, name, size=size)
+
+
+@given(zeros=st.integers(0, 2000), size=st.integers(1, 99))
+def test_zeros_after_the_end_of_gzip_fill_up_a_block(zeros: int, size: int) -> None:
+    """As for `gzip -d` and Python's gzip, more may follow on them."""
+    one, two = gzip.compress(b"a"), gzip.compress(b"b")
+    assert decode(one + bytes(zeros), "gzip", size=size) == b"a"
+    assert decode(one + bytes(zeros) + two, "gzip", size=size) == b"ab"
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_what_follows_after_the_end_is_told_from_damage(name: str) -> None:
+    encode = ENCODERS[name][1]
+    with pytest.raises(EncodingError, match="follows after the end of its encoding"):
+        decode(encode(b"data") + b"more than that", name)
+    damaged = bytearray(encode(b"data"))
+    damaged[1] ^= 1
+    with pytest.raises(EncodingError, match="it is damaged"):
+        decode(bytes(damaged), name)
 
 
 @pytest.mark.parametrize("name", ["gzip", "zstd"])

@@ -15,6 +15,7 @@ from imagetl_assets.upstream import (
     TransientError,
     open_upstream,
 )
+from imagetl_assets_tests.upstream.hostile import ENCODERS
 from testbed import http_server, raw_server
 from testbed.http_server import HttpServer, Request
 
@@ -61,10 +62,11 @@ def test_a_file_without_an_etag_is_unchanged_if_it_has_the_same_date(server: Htt
     assert read(url, Known('"e"', date)) == b"data"
 
 
-def test_a_body_of_several_streams_without_a_length_may_be_a_part() -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_body_of_several_streams_without_a_length_may_be_a_part(encoding: str) -> None:
     """Nobody can tell whether one more stream would have followed: that is told, not remembered."""
-    head = b'HTTP/1.0 200 OK\r\nContent-Encoding: gzip\r\nETag: "e"\r\n\r\n'
-    body = gzip.compress(b"one") + gzip.compress(b"two")
+    head = f'HTTP/1.0 200 OK\r\nContent-Encoding: {encoding}\r\nETag: "e"\r\n\r\n'.encode()
+    body = ENCODERS[encoding](b"one") + ENCODERS[encoding](b"two")
     with (
         raw_server.serve(raw_server.sending(head, body)) as url,
         open_upstream(url, Known(), QUICK) as file,
@@ -177,6 +179,7 @@ def test_a_body_that_only_the_end_of_the_connection_ends() -> None:
         assert b"".join(file.blocks) == b"data"
         assert (file.size, file.etag, file.last_modified) == (None, None, None)
         assert "a part cannot be told from the whole" in (file.caution or "")
+        assert "let the server send a Content-Length" in (file.caution or "")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +189,8 @@ def test_a_body_that_only_the_end_of_the_connection_ends() -> None:
         (b"HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\nbody", "length that is none"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 3\r\n\r\nbody", "several"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nbody", "other than chunked"),
-        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000, "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 50_000, "a head that is too large"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000, "a head that is too large"),
         (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "not HTTP"),
     ],
@@ -199,15 +203,37 @@ def test_heads_that_are_refused_at_once(answer: bytes, problem: str) -> None:
         read(url)
 
 
-@pytest.mark.parametrize("length", [4, 5])
+@pytest.mark.parametrize("length", [3, 4, 5])
 def test_both_a_length_and_chunks_have_to_agree(length: int) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: %d\r\n\r\n" % length
     with raw_server.serve(raw_server.sending(head, b"4\r\nbody\r\n0\r\n\r\n")) as url:
         if length == 4:
             assert read(url) == b"body"
+        elif length == 3:
+            with pytest.raises(PermanentError, match="more than the 3 bytes that it announces"):
+                read(url)
         else:
             with pytest.raises(TransientError, match="ended after 4 of 5"):
                 read(url)
+
+
+@pytest.mark.parametrize(
+    ("sent", "error", "problem"),
+    [
+        (b"0" * 300_000, PermanentError, "the line before a chunk"),
+        (b"4\r\nbody\r\n0\r\n" + b"X: y\r\n" * 50_000, PermanentError, "the trailer after"),
+        (b"4\r\nbody\r\nno size\r\n", TransientError, "its chunks are no HTTP"),
+        (b"4\r\nbody and more", TransientError, "its chunks are no HTTP"),
+        (b"4\r\nbody\r\n", TransientError, "cut short: it ended after 4 bytes"),
+    ],
+)
+def test_chunks_that_are_none(sent: bytes, error: type[Exception], problem: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        raw_server.serve(raw_server.sending(head, sent)) as url,
+        pytest.raises(error, match=problem),
+    ):
+        read(url)
 
 
 @pytest.mark.parametrize("code", [203, 204, 205, 206, 304])

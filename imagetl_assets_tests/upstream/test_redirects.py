@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from imagetl_assets.upstream import Known, Limits, PermanentError, open_upstream
+from imagetl_assets.upstream.http import look_at_http
 from testbed import http_server, raw_server
 from testbed.http_server import HttpServer, Request
 
@@ -21,10 +22,15 @@ def other() -> Iterator[HttpServer]:
         yield running
 
 
-def read(url: str) -> bytes:
+def read(url: str, known: Known | None = None) -> bytes | None:
+    with open_upstream(url, known or Known(), LIMITS) as file:
+        return None if file is None else b"".join(file.blocks)
+
+
+def known_of(url: str) -> Known:
     with open_upstream(url, Known(), LIMITS) as file:
         assert file is not None
-        return b"".join(file.blocks)
+        return Known(file.etag, file.last_modified, file.served_from)
 
 
 def test_ten_are_followed_and_no_more(server: HttpServer) -> None:
@@ -83,6 +89,59 @@ def test_credentials_in_a_redirect_are_not_used(server: HttpServer) -> None:
     target = f"{server.url}/b".replace("//", "//them:theirs@")
     assert read(server.add("/a", http_server.status(302, Location=target))) == b"data"
     assert seen == [None]
+
+
+def test_an_etag_is_sent_to_where_it_was_learned_only(server: HttpServer) -> None:
+    """Another file may have the same one."""
+    server.add_file("/one", b"data", etag='"1"')
+    server.add_file("/two", b"other", etag='"1"')
+    url = server.add("/latest", http_server.status(302, Location="/one"))
+    known = known_of(url)
+    assert known.etag == '"1"'
+    assert read(url, known) is None
+    server.add("/latest", http_server.status(302, Location="/two"))
+    assert read(url, known) == b"other"
+    server.add_file("/latest", b"at last", etag='"1"')
+    assert read(url, known) == b"at last"
+    assert read(url, Known(known.etag)) is None
+
+
+def test_a_date_counts_for_where_it_was_learned_only(server: HttpServer) -> None:
+    date = "Mon, 02 Jan 2023 00:00:00 GMT"
+    for path in ("/one", "/two"):
+        server.add(path, lambda request: request.reply(200, b"data", Last_Modified=date))
+    url = server.add("/latest", http_server.status(302, Location="/one"))
+    known = known_of(url)
+    assert read(url, known) is None
+    server.add("/latest", http_server.status(302, Location="/two"))
+    assert read(url, known) == b"data"
+
+
+def test_a_new_signature_leads_to_the_same_file(server: HttpServer) -> None:
+    server.add_file("/one", b"data", etag='"1"')
+    signed = "/one?versionId=7&X-Amz-Date={0}&X-Amz-Signature=s3cret{0}"
+    url = server.add("/latest", http_server.status(302, Location=signed.format(1)))
+    known = known_of(url)
+    assert "s3cret" not in repr(known)
+    server.add("/latest", http_server.status(302, Location=signed.format(2)))
+    assert read(url, known) is None
+    server.add("/latest", http_server.status(302, Location=signed.format(2).replace("=7", "=8")))
+    assert read(url, known) == b"data"
+
+
+def test_a_look_sends_no_etag_past_a_redirect(server: HttpServer) -> None:
+    """Of a server that refuses HEAD."""
+    seen = []
+
+    def no_head(request: Request) -> None:
+        seen.append((request.command, request.headers.get("If-None-Match")))
+        request.reply(405 if request.command == "HEAD" else 200, b"data", ETag='"1"')
+
+    server.add("/one", no_head)
+    url = server.add("/latest", http_server.status(302, Location="/one"))
+    mark, _ = look_at_http(url, None, LIMITS) or ("", False)
+    assert look_at_http(url, mark, LIMITS) == (mark, True)
+    assert {etag for _, etag in seen} == {None}
 
 
 def test_netrc_is_asked_for_each_host(
