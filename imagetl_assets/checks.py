@@ -54,7 +54,7 @@ def no_frame_is_damaged(frame_files: dict[str, FrameFiles]) -> AssetCheckResult:
     """Warn of damaged frames that were skipped."""
     damaged = sum(len(files.damaged) for files in frame_files.values())
     problems = (
-        f"{key}: frame {piece.number} at byte {piece.offset:,}: {piece.problem}"
+        f"{key}: frame {piece.number} at byte {piece.offset:,}: {piece.named_problem}"
         for key, files in frame_files.items()
         for piece in files.damaged
     )

@@ -18,11 +18,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
+from imagetl_assets.images.bundles.four_newlines import FourNewlines
 from imagetl_assets.images.gif import GifLayout
 from imagetl_assets.images.outputs import OUTPUTS
 from imagetl_assets.names import frame_name
 
-FORMAT = 2
+FORMAT = 3
 """Changes whenever the shape of a record does."""
 
 Count = Annotated[int, Meta(ge=0)]
@@ -151,6 +152,7 @@ class FrameIndex(Record, frozen=True, tag=True):
         per_step: how many frames a mapped step stores at most.
         written_to: the folder where they are stored until all are there.
         published_before: what was in the frames folder when they were indexed; None for nothing.
+        kind: of the bundle, by its name in `images.bundles`.
         skip_damaged: whether frames whose pixels turn out to be damaged are left out, too.
         resize: the width in pixels (int), or the factor (float), that frames are stored in.
         optimize: whether the difference of each frame from the one before is stored as well.
@@ -165,12 +167,16 @@ class FrameIndex(Record, frozen=True, tag=True):
     resize: Positive | Annotated[float, Meta(gt=0)] | None = None
     optimize: bool = False
     published_before: PublishedFrames | None = None
+    kind: str = FourNewlines.name
 
     @cached_property
     def fingerprint(self) -> str:
         """Tell sets of frames apart: frames of two indexes with one fingerprint are the same."""
-        spans = [(span.number, span.offset, span.length, span.format) for span in self.frames]
-        source = [self.raw.sha256, self.pieces, spans, self.resize]
+        spans = [
+            (span.number, span.offset, span.length, span.format, *span.detail)
+            for span in self.frames
+        ]
+        source = [self.raw.sha256, self.kind, self.pieces, spans, self.resize]
         return hashlib.sha256(json.dumps(source).encode()).hexdigest()[:16]
 
     @property

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from dagster import Failure, MetadataValue
 
-from imagetl_assets.images.bundle import DamagedFrame
+from imagetl_assets.images.bundle import DamagedFrame, Remarks
 from imagetl_assets.records import RawFile
 
 MOST_TOLD = 20
@@ -34,7 +34,7 @@ def log_damaged(log: Log, key: str, damaged: Sequence[DamagedFrame], most: int =
 
 def damaged_metadata(damaged: Sequence[DamagedFrame]) -> Mapping[str, MetadataValue]:
     """Return how many frames are damaged, and number, offset and problem of the first ones."""
-    first = [[frame.number, frame.offset, frame.problem] for frame in damaged[:MOST_TOLD]]
+    first = [[frame.number, frame.offset, frame.named_problem] for frame in damaged[:MOST_TOLD]]
     return {
         "damaged": MetadataValue.json(first),
         "damaged frames": MetadataValue.int(len(damaged)),
@@ -55,7 +55,8 @@ def damaged_frame(
     more = f", and {len(damaged) - 1:,} more are damaged" if len(damaged) > 1 else ""
     seen = f" What else is unusual: {'; '.join(remarks)}." if remarks else ""
     return Failure(
-        f"frame {first.number} at byte {first.offset:,} of {raw.path} is damaged: {first.problem}"
+        f"frame {first.number} at byte {first.offset:,} of {raw.path} is damaged: "
+        f"{first.named_problem}"
         f"{more}.{seen} To leave such frames out, set on_damaged_frame to skip",
         metadata={"frame": first.number, "offset": first.offset, "damaged": len(damaged)},
         allow_retries=False,
@@ -64,4 +65,11 @@ def damaged_frame(
 
 def described(frame: DamagedFrame) -> str:
     """Return what is wrong with a frame, and where it is."""
-    return f"frame {frame.number} at byte {frame.offset:,}: {frame.problem}"
+    return f"frame {frame.number} at byte {frame.offset:,}: {frame.named_problem}"
+
+
+def no_frames(kind: str, raw: RawFile, remarks: Remarks) -> Failure:
+    """Return what to raise because a bundle has no frames at all."""
+    left_out = remarks.left_out()
+    seen = f", a {kind}: it has {'; '.join(left_out)}" if left_out else ""
+    return Failure(f"there are no frames in {raw.path}{seen}", allow_retries=False)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from imagetl_assets.assets.damage import damaged_frame
 from imagetl_assets.assets.failures import raw_file_changed
-from imagetl_assets.images import gif
-from imagetl_assets.images.bundle import DamagedFrame
+from imagetl_assets.images import bundle, gif
+from imagetl_assets.images.bundle import DamagedFrame, FrameImage
 from imagetl_assets.images.delta import delta
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.transcode import to_gif
-from imagetl_assets.records import FrameIndex, StoredDelta, StoredFrame, StoredFrameBatch
+from imagetl_assets.records import FrameIndex, RawFile, StoredDelta, StoredFrame, StoredFrameBatch
 from imagetl_assets.storage import FileChanged
 from imagetl_assets.storage.base import BLOCK_BYTES, Store
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -40,12 +40,12 @@ def store_frame_batch(
     damaged: list[DamagedFrame] = []
     files = _Files(folder.store)
     previous = _previous(folder, index, positions) if index.optimize else None
-    for position, data in zip(positions, _read(folder, index, positions), strict=True):
+    for position, image in zip(positions, _images(folder, index, positions), strict=True):
         span = index.frames[position]
         try:
-            frame = _as_gif(data, index)
+            frame = _as_gif(image, index)
         except ImageError as error:
-            piece = DamagedFrame(span.number, span.offset, span.length, error.problem)
+            piece = DamagedFrame(span.number, span.offset, span.length, error.problem, span.name)
             if not index.skip_damaged:
                 raise damaged_frame([piece], index.raw) from None
             damaged.append(piece)
@@ -58,7 +58,7 @@ def store_frame_batch(
         previous = frame
         stored.append(
             StoredFrame(
-                offset=span.offset if frame.data == data else None,
+                offset=_offset_of(frame, image),
                 size=len(frame.data),
                 sha256=hashlib.sha256(frame.data).hexdigest(),
                 layout=frame.layout,
@@ -88,31 +88,53 @@ class _Files:
         self._pending, self._bytes = {}, 0
 
 
-def _read(folder: PartitionFolder, index: FrameIndex, positions: range) -> Iterator[bytes]:
-    """Yield the bytes of the frames at these positions of the raw file."""
-    raw = index.raw
-    spans = [(index.frames[i].offset, index.frames[i].length) for i in positions]
+@dataclass(frozen=True)
+class _RawFile:
+    """The raw file of an index, as kinds of bundles read it."""
+
+    folder: PartitionFolder
+    raw: RawFile
+
+    def read(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+        return self.folder.store.read_spans(
+            self.folder.path(self.raw.path), spans, self.raw.version
+        )
+
+
+def _images(
+    folder: PartitionFolder, index: FrameIndex, positions: range
+) -> Iterator[FrameImage | ImageError]:
+    """Yield the images at these positions, or what is wrong with them."""
+    spans = index.frames[positions.start : positions.stop]
     try:
-        yield from folder.store.read_spans(folder.path(raw.path), spans, raw.version)
+        yield from bundle.images(index.kind, _RawFile(folder, index.raw), spans)
     except (FileChanged, FileNotFoundError):
-        raise raw_file_changed(folder, raw) from None
+        raise raw_file_changed(folder, index.raw) from None
 
 
-def _as_gif(data: bytes, index: FrameIndex) -> _Gif:
+def _as_gif(image: FrameImage | ImageError, index: FrameIndex) -> _Gif:
     """Return a frame as a GIF. Raises ImageError unless its pixels decode."""
-    encoded = to_gif(data, resize=index.resize)
+    if isinstance(image, ImageError):
+        raise image
+    encoded = to_gif(image.data, resize=index.resize)
     layout = gif.parse(encoded)
     gif.check_pixels(encoded, layout)
     return _Gif(encoded, layout)
+
+
+def _offset_of(frame: _Gif, image: FrameImage | ImageError) -> int | None:
+    """Return where the raw file has the bytes of a stored frame, if it has them."""
+    assert isinstance(image, FrameImage)
+    return image.offset if frame.data == image.data else None
 
 
 def _previous(folder: PartitionFolder, index: FrameIndex, positions: range) -> _Gif | None:
     """Return the frame before the frame batch, unless there is none or it is damaged."""
     if positions.start == 0:
         return None
-    (data,) = _read(folder, index, range(positions.start - 1, positions.start))
+    (image,) = _images(folder, index, range(positions.start - 1, positions.start))
     try:
-        return _as_gif(data, index)
+        return _as_gif(image, index)
     except ImageError:
         return None
 

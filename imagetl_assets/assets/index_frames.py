@@ -19,16 +19,24 @@ from dagster import (
 )
 
 from imagetl_assets.assets.common import for_each_file, joint_version
-from imagetl_assets.assets.damage import damaged_frame, damaged_metadata, log_damaged
+from imagetl_assets.assets.damage import (
+    damaged_frame,
+    damaged_metadata,
+    log_damaged,
+    no_frames,
+)
 from imagetl_assets.assets.failures import raw_file_changed
 from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan, Remarks
+from imagetl_assets.images.errors import BundleError
 from imagetl_assets.mapped_steps import frame_batches, frames_per_step, mapped_steps
 from imagetl_assets.partitions import partition_keys
 from imagetl_assets.records import FrameIndex, RawFile
 from imagetl_assets.storage import FileChanged, FileState, ImageStorage, publishing
 from imagetl_assets.storage.partition_folder import PartitionFolder
+
+_MOST_NAMES = 20
 
 
 @op(
@@ -52,13 +60,20 @@ def index_frames(
         log_damaged(context.log, key, index.damaged)
         for remark in remarks.texts():
             context.log.warning(f"{key}: {remark}")
+        for text in remarks.left_out():
+            context.log.info(f"{key}: left out: {text}")
         metadata = {
             "frames": len(index.frames),
+            "bundle": index.kind,
             "formats": MetadataValue.json(Counter(span.format for span in index.frames)),
             **damaged_metadata(index.damaged),
             "mapped steps": len(frame_batches(index)),
             "seconds": round(time.monotonic() - started, 3),
         }
+        if names := [[span.number, span.name] for span in index.frames[:_MOST_NAMES] if span.name]:
+            metadata["first names"] = MetadataValue.json(names)
+        if left_out := remarks.left_out():
+            metadata["left out"] = MetadataValue.json(left_out)
         if texts := remarks.texts():
             metadata["warnings"] = MetadataValue.json(texts)
         context.add_asset_metadata(metadata, "frames", key)
@@ -75,11 +90,13 @@ def _index(
     config: FramesConfig, folder: PartitionFolder, raw: RawFile, remarks: Remarks
 ) -> FrameIndex:
     """Return where the frames are; note what is unusual about the bundle."""
-    frames, damaged = _find(folder, raw, remarks)
+    kind, pieces = _find(folder, raw, remarks)
+    frames = tuple(piece for piece in pieces if isinstance(piece, FrameSpan))
+    damaged = tuple(piece for piece in pieces if isinstance(piece, DamagedFrame))
     if damaged and not config.skip_damaged:
         raise damaged_frame(damaged, raw, remarks.texts())
     if not frames:
-        raise Failure(f"there are no frames in {raw.path}", allow_retries=False)
+        raise no_frames(kind, raw, remarks)
     return FrameIndex(
         raw,
         frames,
@@ -89,18 +106,20 @@ def _index(
         skip_damaged=config.skip_damaged,
         resize=config.new_size(),
         optimize=config.optimize,
+        kind=kind,
     )
 
 
 def _find(
     folder: PartitionFolder, raw: RawFile, remarks: Remarks
-) -> tuple[tuple[FrameSpan, ...], tuple[DamagedFrame, ...]]:
-    """Return the whole and the damaged frames of the raw file."""
+) -> tuple[str, list[FrameSpan | DamagedFrame]]:
+    """Return the kind of the bundle in the raw file, and all of its pieces."""
+    kind = ""
     try:
         with folder.store.open(folder.path(raw.path), FileState(raw.size, raw.version)) as file:
-            pieces = list(bundle.find_frames(file, remarks=remarks))
+            kind = bundle.kind_of(file.read(bundle.SNIFFED)).name
+            return kind, list(bundle.find_frames(file, remarks=remarks))
     except (FileChanged, FileNotFoundError):
         raise raw_file_changed(folder, raw) from None
-    frames = tuple(piece for piece in pieces if isinstance(piece, FrameSpan))
-    damaged = tuple(piece for piece in pieces if isinstance(piece, DamagedFrame))
-    return frames, damaged
+    except BundleError as error:
+        raise Failure(f"{raw.path} is a {kind}, but {error}", allow_retries=False) from None

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from imagetl_assets.images.bundles import KINDS
-from imagetl_assets.images.bundles.kind import SNIFFED, DamagedFrame, FrameSpan, Remarks
+from imagetl_assets.images.bundles import KINDS, KINDS_BY_NAME
+from imagetl_assets.images.bundles.kind import (
+    SNIFFED,
+    BundleKind,
+    BundleReader,
+    DamagedFrame,
+    FrameImage,
+    FrameSpan,
+    Remarks,
+)
+from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.window import BLOCK_SIZE, Window
 
-__all__ = ["DamagedFrame", "FrameSpan", "Remarks", "find_frames", "looks_like_bundle"]
+__all__ = [
+    "SNIFFED",
+    "DamagedFrame",
+    "FrameImage",
+    "FrameSpan",
+    "Remarks",
+    "find_frames",
+    "images",
+    "kind_of",
+    "looks_like_bundle",
+]
 
 
 def find_frames(
@@ -18,18 +37,36 @@ def find_frames(
     """Yield the pieces of a bundle in order, damaged ones included.
 
     Args:
-        file: any seekable binary file. It is read forwards in ranges of about `block_size` bytes,
-            and again only where images are larger than half of that. Memory is that of two blocks.
+        file: any seekable binary file. Most kinds of bundles are read forwards in ranges of about
+            `block_size` bytes. Memory is that of two blocks, and of what a bundle tells of itself.
         block_size: in bytes.
         remarks: is told what is unusual about the bundle, although it damages no frame.
 
     Raises:
-        OSError: the file cannot be read. What is wrong with its images raises nothing.
+        OSError: the file cannot be read.
+        BundleError: no frame can be had from it. What is wrong with some of its images raises
+            nothing.
     """
     window = Window(file, block_size)
-    head = window.peek(0, SNIFFED)
-    kind = next((kind for kind in KINDS if kind.recognises(head)), KINDS[-1])
-    return kind.pieces(window, remarks or Remarks())
+    return kind_of(window.peek(0, SNIFFED)).pieces(window, remarks or Remarks())
+
+
+def kind_of(head: bytes) -> BundleKind:
+    """Return the kind of a bundle by its first bytes (`SNIFFED` of them)."""
+    return next((kind for kind in KINDS if kind.recognises(head)), KINDS[-1])
+
+
+def images(
+    kind: str, bundle: BundleReader, spans: Sequence[FrameSpan]
+) -> Iterator[FrameImage | ImageError]:
+    """Yield the image of each span of a bundle, in order, or what is wrong with it.
+
+    Args:
+        kind: of the bundle, by its name.
+        bundle: where the bytes are.
+        spans: some of those that `find_frames` has found.
+    """
+    return KINDS_BY_NAME[kind].images(bundle, spans)
 
 
 def looks_like_bundle(head: bytes) -> str | None:
@@ -53,6 +90,4 @@ def looks_like_bundle(head: bytes) -> str | None:
         return "it starts like JSON"
     if start.startswith(b"\x1f\x8b"):
         return "it starts like a gzip archive"
-    if start.startswith(b"PK\x03\x04"):
-        return "it starts like a zip archive"
     return f"its first bytes are those of no known image format ({start[:8].hex(' ')})"

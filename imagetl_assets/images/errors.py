@@ -1,4 +1,4 @@
-"""The one error for anything that is wrong with the bytes of an image."""
+"""The errors for anything that is wrong with the bytes of an image, and with a whole bundle."""
 
 from __future__ import annotations
 
@@ -24,3 +24,7 @@ class ImageError(ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.problem, self.offset)
+
+
+class BundleError(ValueError):
+    """A file of which no frame can be had, although its kind is known. The message says why."""

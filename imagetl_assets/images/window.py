@@ -22,13 +22,16 @@ _WHITESPACE = re.compile(rb"[\n\r\t ]*")
 
 
 class Window:
-    """The bytes of `file` by absolute position, at most one and a half blocks of them at a time."""
+    """The bytes of `file` by absolute position, at most one and a half blocks of them at a time.
+
+    The file may be read and moved by others, too: before each read, it is moved where it has to be.
+    """
 
     def __init__(self, file: BinaryIO, block_size: int = BLOCK_SIZE) -> None:
+        self.file = file
         self.size = file.seek(0, os.SEEK_END)
         self.start = 0
         self.data = b""
-        self._file = file
         self._block_size = max(block_size, 64)
 
     @classmethod
@@ -122,10 +125,10 @@ class Window:
         i = pos - self.start
         parts = [self.data[i:]] if 0 <= i < len(self.data) else []
         at = pos + sum(map(len, parts))
-        self._file.seek(at)
+        self.file.seek(at)
         missing = min(max(self._block_size, need), self.size - at)
         while missing > 0:
-            part = self._file.read(missing)
+            part = self.file.read(missing)
             if not part:
                 raise OSError("the file became shorter while it was read")
             parts.append(part)

@@ -82,8 +82,8 @@ class RemoteStore(Store):
         self, key: str, spans: Sequence[tuple[int, int]], version: str
     ) -> Iterator[bytes]:
         def hold(block: list[tuple[int, int]]) -> _Held:
-            start, (offset, length) = block[0][0], block[-1]
-            return self._hold(key, version, start, offset + length)
+            end = max(offset + length for offset, length in block)
+            return self._hold(key, version, block[0][0], end)
 
         blocks = list(_blocks(spans))
         for block, held in zip(blocks, each_ahead(hold, blocks), strict=True):
@@ -245,10 +245,11 @@ class _Upload:
 
 
 def _blocks(spans: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Group spans, which are in order, so that each group lies within one block."""
+    """Group spans so that each group is in order and lies within one block."""
     block: list[tuple[int, int]] = []
     for offset, length in spans:
-        if block and offset + length - block[0][0] > BLOCK_BYTES:
+        within = block and block[-1][0] <= offset and offset + length - block[0][0] <= BLOCK_BYTES
+        if block and not within:
             yield block
             block = []
         block.append((offset, length))

@@ -21,10 +21,17 @@ damaged if another one begins inside it, right after a separator, and ends at th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from imagetl_assets.images.bundles.kind import DamagedFrame, FrameSpan, Remarks
+from imagetl_assets.images.bundles.kind import (
+    BundleReader,
+    DamagedFrame,
+    FrameImage,
+    FrameSpan,
+    Remarks,
+    image_of_each,
+)
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.image_formats import FORMATS, SIGNATURE, SNIFFED, sniff
 from imagetl_assets.images.window import Window
@@ -54,6 +61,8 @@ _MOST_TIMES_READ_IN_VAIN = 16
 class FourNewlines:
     """The kind of bundle that the project was made for."""
 
+    name = "four newlines"
+
     def recognises(self, head: bytes) -> bool:
         """Tell whether an image begins there, after any line ends and spaces."""
         return sniff(head.lstrip(_WHITESPACE)) is not None
@@ -61,6 +70,12 @@ class FourNewlines:
     def pieces(self, window: Window, remarks: Remarks) -> Iterator[FrameSpan | DamagedFrame]:
         """Yield all pieces in order, damaged ones included; note what is unusual."""
         return _Search(window, remarks).pieces()
+
+    def images(
+        self, bundle: BundleReader, spans: Sequence[FrameSpan]
+    ) -> Iterator[FrameImage | ImageError]:
+        """Yield the images as they are."""
+        return image_of_each(bundle, spans, lambda span, data: FrameImage(data, span.offset))
 
 
 _CUT_SHORT = "the image is cut short: another begins inside it"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, NamedTuple, Protocol
 
 from msgspec import Meta, Struct
 
+from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.window import Window
 
 _Count = Annotated[int, Meta(ge=0)]
@@ -21,12 +22,16 @@ class FrameSpan(Struct, frozen=True, array_like=True, gc=False):
         offset: of its first byte in the bundle.
         length: in bytes.
         format: of the image, such as "PNG".
+        name: that the image has in the bundle, such as "day 1/2.png"; empty if it has none.
+        detail: what else its kind of bundle has to know to read it.
     """
 
     number: _Count
     offset: _Count
     length: _Length
     format: str
+    name: str = ""
+    detail: tuple[_Count, ...] = ()
 
 
 class DamagedFrame(Struct, frozen=True, array_like=True, gc=False):
@@ -37,38 +42,83 @@ class DamagedFrame(Struct, frozen=True, array_like=True, gc=False):
         offset: of its first byte in the bundle.
         length: in bytes.
         problem: what is wrong with it, as a phrase for people.
+        name: that it has in the bundle; empty if it has none.
     """
 
     number: _Count
     offset: _Count
     length: _Length
     problem: str
+    name: str = ""
+
+    @property
+    def named_problem(self) -> str:
+        """What is wrong with it, after its name, if it has one."""
+        return f"{self.name}: {self.problem}" if self.name else self.problem
+
+
+class FrameImage(NamedTuple):
+    """The image of a frame, as it was encoded.
+
+    Attributes:
+        data: its bytes.
+        offset: where the bundle holds the same bytes; None if it holds them in another form.
+    """
+
+    data: bytes
+    offset: int | None
 
 
 class Remarks:
-    """What is unusual about a bundle, although it damages no frame: people are told of it."""
+    """What people should be told of a bundle, although it damages no frame."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[int]] = {}
+        self._unusual: dict[str, tuple[int, str]] = {}
+        self._left_out: dict[str, tuple[int, str]] = {}
 
-    def note(self, what: str, offset: int) -> None:
-        """Note something, named in the plural, and where in the bundle it is."""
-        self._found.setdefault(what, [0, offset])[0] += 1
+    def note(self, what: str, offset: int, name: str = "") -> None:
+        """Note something unusual, named in the plural, and where in the bundle it is."""
+        place = f"{name} at byte {offset:,}" if name else f"at byte {offset:,}"
+        _count(self._unusual, what, place)
+
+    def leave_out(self, what: str, name: str) -> None:
+        """Note a member of the bundle that is no frame, and need not be one."""
+        _count(self._left_out, what, name)
 
     def count(self, what: str) -> int:
-        """Return how often this was noted."""
-        return self._found.get(what, [0])[0]
+        """Return how often something unusual was noted."""
+        return self._unusual.get(what, (0, ""))[0]
 
     def texts(self) -> list[str]:
-        """Return for each kind of thing that was noted: what, how often, and where first."""
-        return [
-            f"{what}: {count:,}, the first at byte {first:,}"
-            for what, (count, first) in self._found.items()
-        ]
+        """Return for each unusual thing that was noted: what, how often, and where first."""
+        return _texts(self._unusual)
+
+    def left_out(self) -> list[str]:
+        """Return for each kind of members that were left out: what, how many, and the first."""
+        return _texts(self._left_out)
+
+
+def _count(found: dict[str, tuple[int, str]], what: str, place: str) -> None:
+    count, first = found.get(what, (0, place))
+    found[what] = count + 1, first
+
+
+def _texts(found: dict[str, tuple[int, str]]) -> list[str]:
+    return [f"{what}: {count:,}, the first {first}" for what, (count, first) in found.items()]
+
+
+class BundleReader(Protocol):
+    """A bundle as the mapped steps read it."""
+
+    def read(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+        """Yield the bytes of each (offset, length), in order."""
 
 
 class BundleKind(Protocol):
     """A way to put many images into one file."""
+
+    name: str
+    """As people call it. The index of the frames keeps it."""
 
     def recognises(self, head: bytes) -> bool:
         """Tell from the first bytes of a file (`SNIFFED` of them) whether it is of this kind."""
@@ -77,9 +127,30 @@ class BundleKind(Protocol):
         """Yield all pieces of a bundle in order, damaged ones included; note what is unusual.
 
         Raises:
-            OSError: the file cannot be read. What is wrong with its images raises nothing.
+            OSError: the file cannot be read.
+            BundleError: no frame can be had from it. What is wrong with some of its images raises
+                nothing.
         """
 
+    def images(
+        self, bundle: BundleReader, spans: Sequence[FrameSpan]
+    ) -> Iterator[FrameImage | ImageError]:
+        """Yield the image of each span, in order, or what is wrong with it."""
 
-SNIFFED = 64
+
+def image_of_each(
+    bundle: BundleReader,
+    spans: Sequence[FrameSpan],
+    image: Callable[[FrameSpan, bytes], FrameImage],
+) -> Iterator[FrameImage | ImageError]:
+    """Yield what `image` makes of each span and its bytes, or the ImageError that it raises."""
+    places = [(span.offset, span.length) for span in spans]
+    for span, data in zip(spans, bundle.read(places), strict=True):
+        try:
+            yield image(span, data)
+        except ImageError as error:
+            yield error
+
+
+SNIFFED = 512
 """How many first bytes of a file tell its kind."""
