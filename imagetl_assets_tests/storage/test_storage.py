@@ -54,6 +54,16 @@ def test_spans_are_read_in_order_and_only_of_the_version_asked_for(store: Store)
         file.read()
 
 
+def test_spans_are_read_in_any_order(store: Store) -> None:
+    data = bytes(range(251)) * 80_000
+    store.write("raw", data)
+    state = store.state("raw")
+    assert state is not None
+    spans = [(19_000_000, 9), (5, 70_000), (9_000_000, 9), (9_000_002, 70_000), (9_000_003, 1)]
+    read = list(store.read_spans("raw", spans, state.version))
+    assert read == [data[offset : offset + length] for offset, length in spans]
+
+
 def test_a_file_that_is_replaced_has_another_version(store: Store) -> None:
     store.write("raw", b"one")
     before = store.state("raw")
