@@ -11,6 +11,8 @@ from imagetl_assets.dagster_private import SerializableErrorInfo
 
 STORE_STEP = "store_frames["
 
+_FOR_PEOPLE = {"Failure", "DagsterInvariantViolationError", "DaskClusterError"}
+
 
 class Progress:
     """Follows the events of one run."""
@@ -92,5 +94,5 @@ class Progress:
         while error.cause is not None:
             error = error.cause
         message = error.message.strip()
-        # What steps raise on purpose is told without the name of its class.
-        return message.partition(": ")[2] if error.cls_name == "Failure" else message
+        # What is raised on purpose, to be read, is told without the name of its class.
+        return message.partition(": ")[2] if error.cls_name in _FOR_PEOPLE else message

@@ -5,7 +5,10 @@ Run `python -m imagetl_assets.dask_executor.dagster_internals` after an upgrade 
 
 from __future__ import annotations
 
+import os
 import sys
+
+from dagster import DagsterInvariantViolationError
 
 from imagetl_assets.dask_executor.dagster_internals.replacing import digest, why_left_out
 from imagetl_assets.dask_executor.dagster_internals.table import TABLE
@@ -13,6 +16,17 @@ from imagetl_assets.dask_executor.dagster_internals.table import TABLE
 
 def main() -> int:
     """Print a line for each replacement, and the digests that are not known. Returns 1 if any."""
+    try:
+        return _tell()
+    except DagsterInvariantViolationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # nobody reads any more, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _tell() -> int:
     for row in TABLE:
         print(f"{row.name:20} {why_left_out(row.name) or 'in use'}")
     unknown = {
@@ -23,6 +37,7 @@ def main() -> int:
     }
     for target, found in sorted(unknown):
         print(f"  {target} has the digest {found}")
+    sys.stdout.flush()
     return bool(unknown)
 
 

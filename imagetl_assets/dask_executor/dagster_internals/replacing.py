@@ -9,6 +9,7 @@ The environment variable `DAGSTER_DASK_REPLACEMENTS` switches replacements off:
 
 - `off` leaves out all that are about speed
 - names with commas between, such as `run-config,annotations`, leave out these
+- `on`, or nothing, leaves out none
 
 It counts for the process that has it: workers of a cluster that runs already need it, too.
 """
@@ -22,6 +23,8 @@ import os
 from functools import cache
 from importlib.metadata import version
 from typing import Any
+
+from dagster import DagsterInvariantViolationError
 
 from imagetl_assets.dask_executor.dagster_internals.table import OPTIONAL, TABLE
 
@@ -89,14 +92,19 @@ def resolve(target: str) -> Any:
 
 
 def _switched_off() -> set[str]:
-    """Return the names that the environment variable lists."""
-    names = {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {"", "on"}
+    """Return the names that the environment variable lists, in any case.
+
+    Raises:
+        DagsterInvariantViolationError: it lists something else.
+    """
+    setting = os.environ.get(VARIABLE, "").lower()
+    names = {name.strip() for name in setting.split(",")} - {"", "on"}
     if names == {"off"}:
         return {row.name for row in TABLE if row.purpose == "speed"}
     if unknown := names - {row.name for row in TABLE}:
         known = ", ".join(row.name for row in TABLE)
-        raise ValueError(
+        raise DagsterInvariantViolationError(
             f"{VARIABLE} names {', '.join(sorted(unknown))}, which is no replacement of the Dask "
-            f"executor. It can be `off`, or some of: {known}"
+            f"executor. It can be `on`, `off`, or some of: {known}"
         )
     return names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from dagster import DagsterInstance
+from dagster import DagsterInstance, DagsterInvariantViolationError
 
 import imagetl_assets.dask_executor
 from imagetl_assets.dask_executor.dagster_internals import replacing
@@ -154,8 +155,37 @@ def test_single_ones_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_name_that_is_none_is_told_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "anotations")
-    with pytest.raises(ValueError, match=r"names anotations.* annotations, "):
+    with pytest.raises(
+        DagsterInvariantViolationError, match=r"names anotations.* `on`, `off`, .* annotations, "
+    ):
         why_left_out("annotations")
+
+
+@pytest.mark.parametrize("setting", ["on", "ON", "", "OFF", "Annotations"])
+def test_the_case_of_the_setting_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv(VARIABLE, setting)
+    assert (why_left_out("annotations") is None) == (setting.lower() in ("on", ""))
+
+
+def test_the_command_tells_what_is_wrong_in_one_line_and_may_be_read_in_part() -> None:
+    command = [sys.executable, "-m", "imagetl_assets.dask_executor.dagster_internals"]
+    wrong = {**os.environ, "PYTHONPATH": str(PROJECT), VARIABLE: "offf"}
+    done = subprocess.run(command, env=wrong, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"{VARIABLE} names offf.*\n", done.stderr)
+    with subprocess.Popen(
+        command,
+        env={**wrong, VARIABLE: "on"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as started:
+        assert started.stdout
+        assert started.stderr
+        started.stdout.close()  # as `head` does
+        assert started.stderr.read() == ""
 
 
 def test_without_replacements_nothing_of_dagster_is_changed() -> None:

@@ -1,0 +1,36 @@
+"""`imagetl run` tells what is wrong with the executor in one line, without a class's name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from testbed.processes import BIN
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("DAGSTER_DASK_REPLACEMENTS", "offf", "DAGSTER_DASK_REPLACEMENTS names offf, which is no"),
+        ("DASK_SCHEDULER_ADDRESS", "tcp://127.0.0.1:1", "No Dask scheduler answers at tcp://"),
+    ],
+)
+def test_a_wrong_setting_is_told_plainly(
+    tmp_path: Path, setting: str, value: str, message: str
+) -> None:
+    home = {"DAGSTER_HOME": str(tmp_path), "IMAGETL_STORAGE": str(tmp_path / "storage")}
+    quick = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
+    done = subprocess.run(
+        [str(BIN / "imagetl"), "run"],
+        env={**os.environ, **home, **quick, setting: value},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"imagetl: the run failed: {message}")
