@@ -17,10 +17,10 @@ from imagetl_assets.upstream import (
     Known,
     Limits,
     PermanentError,
-    UpstreamFile,
     open_upstream,
     source_id,
 )
+from imagetl_assets.upstream.compressed import unpacked
 
 # How much is stored before somebody looks whether there still is room for more.
 _ROOM_BYTES = 64 * 1024 * 1024
@@ -42,11 +42,13 @@ class Obtained:
         raw: the record of the stored file.
         skipped: whether it was there already.
         caution: what people should know of it, or None.
+        compression: the name of that of the upstream file, which is stored unpacked, or None.
     """
 
     raw: RawFile
     skipped: bool = False
     caution: str | None = None
+    compression: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,11 @@ class Download:
             if file is None:
                 assert stored is not None  # only a known file can be unchanged
                 return Obtained(stored, skipped=True)
+            shown = redact_url(self.url)
+            blocks, compression = unpacked(file.blocks, self.limits, shown)
             with folder.store.create(folder.path(self.path)) as out:
-                size, sha256 = _copy(file, out, folder.store, redact_url(self.url))
+                _check_room(folder.store, file.size or 0)
+                size, sha256 = _copy(blocks, out, folder.store, shown)
         raw = RawFile(
             path=self.path,
             size=size,
@@ -94,7 +99,8 @@ class Download:
         )
         replaced = before if before and before.sha256 != sha256 else None
         cautions = [file.caution, self._other_source(replaced)]
-        return Obtained(raw, caution="; ".join(filter(None, cautions)) or None)
+        caution = "; ".join(filter(None, cautions)) or None
+        return Obtained(raw, caution=caution, compression=compression)
 
     def _other_source(self, raw: RawFile | None) -> str | None:
         """Return what to tell if a raw file came from another URL than this one."""
@@ -140,8 +146,8 @@ def _record(folder: PartitionFolder) -> RawFile | None:
         return None
 
 
-def _copy(file: UpstreamFile, out: BinaryIO, store: Store, shown: str) -> tuple[int, str]:
-    """Stream `file` to `out`; return its size and sha256.
+def _copy(blocks: Iterator[bytes], out: BinaryIO, store: Store, shown: str) -> tuple[int, str]:
+    """Stream the blocks of a file to `out`; return their size and sha256.
 
     Raises:
         UpstreamError: it cannot be read to its end, is too large, or no bundle of images.
@@ -149,13 +155,14 @@ def _copy(file: UpstreamFile, out: BinaryIO, store: Store, shown: str) -> tuple[
     """
     digest = hashlib.sha256()
     size = 0
-    room_until = _check_room(store, file.size or 0, size)
-    for block in file.blocks:
+    room_until = _ROOM_BYTES
+    for block in blocks:
         if not size and (problem := looks_like_bundle(block)):
             raise PermanentError(f"{shown} is not a bundle of images: {problem}")
         size += len(block)
         if size > room_until:
-            room_until = _check_room(store, 0, size)
+            _check_room(store, 0)
+            room_until = size + _ROOM_BYTES
         digest.update(block)
         out.write(block)
     if not size:
@@ -163,15 +170,14 @@ def _copy(file: UpstreamFile, out: BinaryIO, store: Store, shown: str) -> tuple[
     return size, digest.hexdigest()
 
 
-def _check_room(store: Store, needed: int, size: int) -> int:
-    """Return up to which size to write before the next check. Raises StoreError without room."""
+def _check_room(store: Store, needed: int) -> None:
+    """Raise StoreError if there is no room for so many bytes more, or for any at all."""
     room = store.room()
     if room is not None and room < max(needed, 1):
         raise StoreError(
             f"{store.root}: the disk has no room for it; make room and run it again",
             may_pass=False,
         )
-    return size + _ROOM_BYTES
 
 
 def _blocks(file: BinaryIO) -> Iterator[bytes]:

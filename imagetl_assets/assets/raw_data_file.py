@@ -159,7 +159,11 @@ def _metadata(obtained: Obtained, uri: str, seconds: float) -> dict[str, Any]:
         "skipped": obtained.skipped,
         "seconds": round(seconds, 3),
     }
-    return {**metadata, "caution": obtained.caution} if obtained.caution else metadata
+    if obtained.compression:
+        metadata["unpacked from"] = obtained.compression
+    if obtained.caution:
+        metadata["caution"] = obtained.caution
+    return metadata
 
 
 def _to_be_tried_again(error: TransientError, limit: float, waits: list[float]) -> Failure:

@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 PIECE_BYTES = 256 * 1024
 
@@ -80,11 +80,12 @@ def decoded(blocks: Iterator[bytes], names: Sequence[str]) -> Iterator[bytes]:
         EncodingError: it cannot be decoded; CutOff: it has no end.
     """
     for name in reversed(names):
-        blocks = _undone(blocks, _ENCODINGS[name])
+        blocks = undone(blocks, _ENCODINGS[name])
     return blocks
 
 
-def _undone(blocks: Iterator[bytes], encoding: _Encoding) -> Iterator[bytes]:
+def undone(blocks: Iterator[bytes], encoding: Encoding) -> Iterator[bytes]:
+    """Yield the bytes that a body in one encoding stands for. Raises EncodingError as `decoded`."""
     stream, begun, problem = encoding.new(), False, _OTHER_ENCODING
     for block in blocks:
         while block or (begun and stream.has_more()):
@@ -169,31 +170,46 @@ class _Brotli:
         return not self.ended and (self._full or not self._stream.can_accept_more_data())
 
 
-class _Zstandard:
-    def __init__(self) -> None:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
+class Decompressor:
+    """A stream of what has the methods that `bz2`, `lzma` and `zstd` of Python have."""
 
-        limit = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG}
+    def __init__(self, stream: Any) -> None:
         self.ended = False
-        self._stream = zstd.ZstdDecompressor(options=limit)
+        self._stream = stream
 
     def feed(self, data: bytes) -> bytes:
+        """See `_Stream`."""
         piece: bytes = self._stream.decompress(data, PIECE_BYTES)
         self.ended = self._stream.eof
         return piece
 
     def rest(self) -> bytes:
+        """See `_Stream`."""
         return self._stream.unused_data if self.ended else b""
 
     def has_more(self) -> bool:
+        """See `_Stream`."""
         return not self.ended and not self._stream.needs_input
 
 
+def gzip_stream() -> _Stream:
+    """Begin a stream of gzip."""
+    return _Zlib(16 + zlib.MAX_WBITS)
+
+
+def zstd_stream(window_log: int = _ZSTD_WINDOW_LOG) -> _Stream:
+    """Begin a stream of Zstandard that may hold 2 ** `window_log` bytes of what it gave before."""
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+
+    limit = {int(zstd.DecompressionParameter.window_log_max): window_log}
+    return Decompressor(zstd.ZstdDecompressor(options=limit))
+
+
 @dataclass(frozen=True)
-class _Encoding:
+class Encoding:
     """What a body in one encoding is made of.
 
     Attributes:
@@ -209,10 +225,10 @@ class _Encoding:
 
 
 _ENCODINGS = {
-    "gzip": _Encoding(lambda: _Zlib(16 + zlib.MAX_WBITS), several=True, padding=b"\0"),
-    "deflate": _Encoding(lambda: _Zlib(None)),
-    "br": _Encoding(_Brotli),
-    "zstd": _Encoding(_Zstandard, several=True),
+    "gzip": Encoding(gzip_stream, several=True, padding=b"\0"),
+    "deflate": Encoding(lambda: _Zlib(None)),
+    "br": Encoding(_Brotli),
+    "zstd": Encoding(zstd_stream, several=True),
 }
 
 SEVERAL_PARTS = frozenset(name for name, encoding in _ENCODINGS.items() if encoding.several)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -82,3 +83,23 @@ def test_an_archive_that_is_cut_short_fails_in_one_line(
     assert pipeline.run("shots.zip").failure.startswith(
         "image-data.img is a ZIP archive, but its directory, which a ZIP has at its end, cannot"
     )
+
+
+@pytest.mark.parametrize("archive", [zipped, tarred])
+def test_a_compressed_archive_is_stored_unpacked_and_downloaded_once(
+    pipeline: Pipeline, server: HttpServer, archive: Archive
+) -> None:
+    data = archive(FILES)
+    server.add_file("/shots.tar.gz", gzip.compress(data))
+    outcome = pipeline.run("shots.tar.gz")
+    assert outcome.success
+    assert outcome.metadata("raw_data_file")["unpacked from"] == "gzip"
+    assert outcome.metadata("raw_data_file")["bytes"] == len(data)
+    assert pipeline.file("image-data.img", "shots.tar.gz").read_bytes() == data
+    assert pipeline.run("shots.tar.gz").metadata("raw_data_file")["skipped"]
+
+
+def test_a_compressed_text_is_no_bundle(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/a.gz", gzip.compress(b"<html>" * 1000))
+    assert "is not a bundle of images: it starts like an HTML page" in pipeline.run("a.gz").failure
+    assert not pipeline.file("image-data.img", "a.gz").exists()
