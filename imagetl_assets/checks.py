@@ -1,29 +1,27 @@
 """Asset checks: look at what is stored, without relying on the code that has stored it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator
 
 from dagster import (
     AssetCheckExecutionContext,
     AssetCheckResult,
     AssetCheckSeverity,
-    AssetIn,
     AssetKey,
     AssetRecordsFilter,
     DagsterInstance,
-    MetadataValue,
     asset_check,
 )
 
+from imagetl_assets.assets.damage import described
+from imagetl_assets.check_results import evaluate
 from imagetl_assets.images import gif
 from imagetl_assets.partitions import upstream_files
-from imagetl_assets.records import Clip, FrameFiles, FrameIndex, RawFile
+from imagetl_assets.records import Clip, FrameFiles
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.storage.base import in_blocks
 from imagetl_assets.storage.partition_folder import PartitionFolder
-
-_MAX_PROBLEMS = 20
+from imagetl_assets.stored_records import Records, load_records
 
 
 @asset_check(
@@ -32,17 +30,18 @@ _MAX_PROBLEMS = 20
     description="The upstream file did not shrink by more than half since the last time.",
 )
 def upstream_file_did_not_shrink(
-    context: AssetCheckExecutionContext, raw_data_file: dict[str, RawFile]
+    context: AssetCheckExecutionContext, storage: ImageStorage
 ) -> AssetCheckResult:
     """Warn of upstream files that have lost more than half of their bytes."""
+    raw_files = _records(context, storage, "raw_data_file")
 
-    def problems() -> Iterator[str]:
-        for key, raw in raw_data_file.items():
-            before = _size_before(context.instance, key, context.run.run_id)
-            if before is not None and raw.size * 2 < before:
-                yield f"{key}: {before:,} bytes became {raw.size:,}"
+    def problems(key: str) -> Iterator[str]:
+        size = raw_files[key].size
+        before = _size_before(context.instance, key, context.run.run_id)
+        if before is not None and size * 2 < before:
+            yield f"{before:,} bytes became {size:,}"
 
-    return _result(problems(), AssetCheckSeverity.WARN)
+    return evaluate(context, raw_files, problems, AssetCheckSeverity.WARN)
 
 
 @asset_check(
@@ -50,70 +49,72 @@ def upstream_file_did_not_shrink(
     partitions_def=upstream_files,
     description="No frame was left out because it is damaged.",
 )
-def no_frame_is_damaged(frame_files: dict[str, FrameFiles]) -> AssetCheckResult:
+def no_frame_is_damaged(
+    context: AssetCheckExecutionContext, storage: ImageStorage
+) -> AssetCheckResult:
     """Warn of damaged frames that were skipped."""
-    damaged = sum(len(files.damaged) for files in frame_files.values())
-    problems = (
-        f"{key}: frame {piece.number} at byte {piece.offset:,}: {piece.named_problem}"
-        for key, files in frame_files.items()
-        for piece in files.damaged
-    )
-    result = _result(problems, AssetCheckSeverity.WARN)
-    return result.with_metadata({**result.metadata, "damaged frames": damaged})
+    frame_files = _records(context, storage, "frame_files")
+
+    def problems(key: str) -> Iterator[str]:
+        return (described(frame) for frame in frame_files[key].damaged)
+
+    return evaluate(context, frame_files, problems, AssetCheckSeverity.WARN)
 
 
 @asset_check(
     asset="frame_files",
     partitions_def=upstream_files,
-    additional_ins={"frames": AssetIn("frames")},
+    additional_deps=["frames"],
     blocking=True,
     description="Every indexed frame is stored with its recorded sha256.",
 )
 def every_frame_is_stored(
-    storage: ImageStorage, frame_files: dict[str, FrameFiles], frames: dict[str, FrameIndex]
+    context: AssetCheckExecutionContext, storage: ImageStorage
 ) -> AssetCheckResult:
     """Fail, and let no clip be made, if a frame is missing or has other bytes."""
+    frame_files = _records(context, storage, "frame_files")
+    frames = _records(context, storage, "frames")
 
-    def problems() -> Iterator[str]:
-        for key, files in frame_files.items():
-            if list(files.names) != frames[key].file_names(left_out=files.damaged):
-                yield f"{key}: {len(frames[key].frames):,} frames are indexed"
-            yield from (
-                f"{key}: {problem}" for problem in _wrong_frames(storage.folder(key), files)
-            )
+    def problems(key: str) -> Iterator[str]:
+        files: FrameFiles = frame_files[key]
+        if list(files.names) != frames[key].file_names(left_out=files.damaged):
+            yield f"{len(frames[key].frames):,} frames are indexed"
+        yield from _wrong_frames(storage.folder(key), files)
 
-    return _result(problems(), AssetCheckSeverity.ERROR)
+    return evaluate(context, frame_files, problems, AssetCheckSeverity.ERROR)
 
 
 @asset_check(
     asset="clip_gif",
     partitions_def=upstream_files,
-    additional_ins={"frame_files": AssetIn("frame_files")},
+    additional_deps=["frame_files"],
     description="The clip decodes to as many frames as were indexed, in the right size.",
 )
 def clip_can_be_decoded(
-    storage: ImageStorage, clip_gif: dict[str, Clip], frame_files: dict[str, FrameFiles]
+    context: AssetCheckExecutionContext, storage: ImageStorage
 ) -> AssetCheckResult:
     """Decode all of the clip, as a viewer does."""
+    clips = _records(context, storage, "clip_gif")
+    frame_files = _records(context, storage, "frame_files")
 
-    def problems() -> Iterator[str]:
-        for key, clip in clip_gif.items():
-            layouts = [frame.layout for frame in frame_files[key].frames]
-            images = [i for layout in gif.every_nth(layouts, clip.every) for i in layout.images]
-            expected = (
-                len(images),
-                max(image.corner[0] for image in images),
-                max(image.corner[1] for image in images),
-            )
-            try:
-                found = _decode(storage.folder(key), clip)
-            except (OSError, SyntaxError, ValueError) as error:  # Pillow's, and a missing file
-                yield f"{key}: {clip.path} cannot be decoded: {error}"
-                continue
+    def problems(key: str) -> Iterator[str]:
+        clip: Clip = clips[key]
+        layouts = [frame.layout for frame in frame_files[key].frames]
+        images = [i for layout in gif.every_nth(layouts, clip.every) for i in layout.images]
+        expected = (
+            len(images),
+            max(image.corner[0] for image in images),
+            max(image.corner[1] for image in images),
+        )
+        try:
+            found = _decode(storage.folder(key), clip)
+        except (OSError, SyntaxError, ValueError) as error:  # Pillow's, and a missing file
+            yield f"{clip.path} cannot be decoded: {error}"
+        else:
             if found != expected:
-                yield f"{key}: (frames, width, height) are {found}, not {expected}"
+                yield f"(frames, width, height) are {found}, not {expected}"
 
-    return _result(problems(), AssetCheckSeverity.ERROR)
+    return evaluate(context, clips, problems, AssetCheckSeverity.ERROR)
 
 
 # These read everything that is stored.
@@ -122,14 +123,9 @@ THOROUGH_CHECKS = [every_frame_is_stored, clip_can_be_decoded]
 checks = [upstream_file_did_not_shrink, no_frame_is_damaged, *THOROUGH_CHECKS]
 
 
-def _result(problems: Iterator[str], severity: AssetCheckSeverity) -> AssetCheckResult:
-    first: Sequence[str] = list(islice(problems, _MAX_PROBLEMS))
-    return AssetCheckResult(
-        passed=not first,
-        severity=severity,
-        description="; ".join(first[:3]) or None,
-        metadata={"problems": MetadataValue.json(first)} if first else {},
-    )
+def _records(context: AssetCheckExecutionContext, storage: ImageStorage, asset: str) -> Records:
+    """Return records. As inputs, Dagster would not load them in a run without a partition."""
+    return load_records(storage, context.op_execution_context, asset)
 
 
 def _size_before(instance: DagsterInstance, key: str, run_id: str) -> int | None:

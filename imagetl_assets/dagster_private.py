@@ -7,15 +7,17 @@ any of it: then this is the place to look. The executor has its own such place, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster import (
+    AssetKey,
     DagsterEvent,
     DagsterInstance,
     DagsterRun,
     InputContext,
+    OutputContext,
     StepExecutionContext,
 )
 
@@ -23,6 +25,9 @@ from dagster import (
 # that a run can be about a file that Dagster does not know yet. Missing: a public setting that lets
 # dynamic partitions be about unknown keys.
 from dagster._core.definitions.partitions.context import PartitionLoadingContext
+
+# Some of the partitions of a definition. Missing: its name in `dagster`.
+from dagster._core.definitions.partitions.subset import DefaultPartitionsSubset
 
 # What `define_asset_job` returns. Missing: its name in `dagster`, for annotations.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
@@ -40,12 +45,15 @@ __all__ = [
     "RUN_KEY_TAG",
     "SENSOR_TAG",
     "SQLITE_STORAGE",
+    "Followers",
     "PartitionLoadingContext",
     "SerializableErrorInfo",
     "UnresolvedAssetJobDefinition",
+    "followers",
     "instance_in",
     "interrupts_wait",
     "job_of_module",
+    "narrow_output",
     "run_events",
     "step_of",
 ]
@@ -77,6 +85,42 @@ def step_of(context: InputContext) -> StepExecutionContext:
     Missing: both in `InputContext`.
     """
     return context.step_context
+
+
+def narrow_output(context: OutputContext, keys: Collection[str]) -> None:
+    """Let a step materialize only these partitions of those that its run is about.
+
+    Missing: a public way. Dagster materializes all partitions of the run with each output.
+    """
+    subset = context._asset_partitions_subset
+    if subset is not None and set(subset.get_partition_keys()) != set(keys):
+        context._asset_partitions_subset = DefaultPartitionsSubset(set(keys))
+
+
+class Followers(NamedTuple):
+    """What follows on an asset in a run.
+
+    Attributes:
+        assets: whether assets that are made of it are materialized.
+        checks: the names of the asset checks that look at it, sorted.
+    """
+
+    assets: bool
+    checks: list[str]
+
+
+def followers(context: Any, asset: str) -> Followers:
+    """Return what follows on an asset in the run of this step.
+
+    Missing: a public way to ask a run for its assets and checks.
+    """
+    key = AssetKey(asset)
+    graph = context.job_def.asset_layer.asset_graph
+    materialized = set(graph.executable_asset_keys)
+    return Followers(
+        assets=bool(graph.get(key).child_keys & materialized),
+        checks=sorted(check.name for check in graph.asset_check_keys if check.asset_key == key),
+    )
 
 
 def job_of_module(module: str, attribute: str, job: str) -> ReconstructableJob:

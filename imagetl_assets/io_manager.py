@@ -1,14 +1,14 @@
 """Hands records from asset to asset."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from dagster import ConfigurableIOManager, Failure, InputContext, OutputContext
+from dagster import ConfigurableIOManager, InputContext, OutputContext
 
-from imagetl_assets.dagster_private import step_of
-from imagetl_assets.partitions import partition_keys
-from imagetl_assets.records import RECORD_TYPES, Record, RecordError
+from imagetl_assets.dagster_private import narrow_output, step_of
+from imagetl_assets.records import Record
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.storage.resource import store_errors_as_failures
+from imagetl_assets.stored_records import load_records
 
 
 class _Kept:
@@ -41,46 +41,25 @@ class RecordIOManager(ConfigurableIOManager):
     storage: ImageStorage
 
     def handle_output(self, context: OutputContext, obj: Mapping[str, Record]) -> None:
-        """Store the records."""
+        """Store the records. Partitions without one are not materialized."""
         asset = context.asset_key.to_python_identifier()
         with store_errors_as_failures():
             for partition, record in obj.items():
                 self.storage.folder(partition).save(asset, record)
+        narrow_output(context, obj.keys())
 
     def load_input(self, context: InputContext) -> dict[str, Record]:
-        """Return the records. Raises Failure if there is one that cannot be read."""
+        """Return the records of the partitions for which no step of this run has failed.
+
+        Raises:
+            Failure: as `load_records` does.
+        """
         upstream = context.upstream_output
         asset = (upstream or context).asset_key.to_python_identifier()
         step = step_of(context)
         if step.step.get_mapping_key() is None:
-            return self._load_all(asset, context)
+            return load_records(self.storage, step, asset)
         return _kept.get(
-            (self.storage.root, step.run_id, asset), lambda: self._load_all(asset, context)
+            (self.storage.root, step.run_id, asset),
+            lambda: load_records(self.storage, step, asset),
         )
-
-    def _load_all(self, asset: str, context: InputContext) -> dict[str, Record]:
-        with store_errors_as_failures():
-            return {partition: self._load(asset, partition) for partition in _partitions(context)}
-
-    def _load(self, asset: str, partition: str) -> Record:
-        try:
-            record = self.storage.folder(partition).load(asset, RECORD_TYPES[asset])
-        except RecordError as error:
-            raise Failure(
-                f"the record of {asset} for {partition} cannot be read ({error}): "
-                f"materialize {asset} again",
-                allow_retries=False,
-            ) from None
-        if record is None:
-            raise Failure(
-                f"there is no {asset} for {partition} in {self.storage.root}: "
-                f"materialize {asset} first",
-                allow_retries=False,
-            )
-        return record
-
-
-def _partitions(context: InputContext) -> Sequence[str]:
-    if context.has_partition_key:
-        return [context.partition_key]
-    return partition_keys(step_of(context))

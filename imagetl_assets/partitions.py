@@ -10,11 +10,12 @@ from dagster import (
     DagsterInstance,
     DagsterRun,
     DynamicPartitionsDefinition,
+    OpExecutionContext,
     StepExecutionContext,
     partition_loading_context,
 )
 
-from imagetl_assets.dagster_private import PARTITION_TAG, PartitionLoadingContext
+from imagetl_assets.dagster_private import PARTITION_TAG, RANGE_START_TAG, PartitionLoadingContext
 from imagetl_assets.names import InvalidName, check_partition_key
 
 DEFAULT_FILE = "all-images.img"
@@ -30,6 +31,8 @@ class UpstreamFilePartitions(DynamicPartitionsDefinition):
 
 upstream_files = UpstreamFilePartitions(name="upstream_files")
 
+Context = AssetExecutionContext | OpExecutionContext | StepExecutionContext
+
 
 def register_partition(instance: DagsterInstance, run: DagsterRun) -> None:
     """Add the run's partition key to Dagster's list, if it can be one and is not there."""
@@ -40,9 +43,21 @@ def register_partition(instance: DagsterInstance, run: DagsterRun) -> None:
         instance.add_dynamic_partitions("upstream_files", [check_partition_key(key)])
 
 
-def partition_keys(context: AssetExecutionContext | StepExecutionContext) -> Sequence[str]:
-    """Return the partitions of a run: one, which may be new, or a range of known ones."""
+def partition_keys(context: Context) -> Sequence[str]:
+    """Return the partitions of a run: one, which may be new, a range of known ones, or all."""
     if context.has_partition_key:
         return [context.partition_key]
+    if names_no_file(run_of(context)):
+        return context.instance.get_dynamic_partitions("upstream_files")
     with partition_loading_context(dynamic_partitions_store=context.instance):
         return upstream_files.get_partition_keys_in_range(context.partition_key_range)
+
+
+def run_of(context: Context) -> DagsterRun:
+    """Return the run of a step."""
+    return context.dagster_run if isinstance(context, StepExecutionContext) else context.run
+
+
+def names_no_file(run: DagsterRun) -> bool:
+    """Return whether a run is about no partition, as that of "Execute all" for checks."""
+    return not {PARTITION_TAG, RANGE_START_TAG} & run.tags.keys()

@@ -128,3 +128,37 @@ def test_a_file_that_shrank_by_more_than_half_is_a_warning(
         check = evaluations(stored.run("a.img").result)["upstream_file_did_not_shrink"]
         assert check.passed is passed, frames
         assert check.severity is AssetCheckSeverity.WARN
+
+
+def test_without_a_partition_they_look_at_all_that_is_stored(
+    stored: Pipeline, server: HttpServer
+) -> None:
+    """As "Execute all" in the UI."""
+    server.add_file("/b.img", bundles.small_bundle())
+    assert stored.run("b.img").success
+    stored.instance.add_dynamic_partitions("upstream_files", ["not-yet.img"])
+    stored.file("clip.gif", "b.img").unlink()
+    definitions = define(str(stored.root), stored.upstream, in_process_executor)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.get_subset(
+        asset_selection=set(), asset_check_selection=set(KEYS.values())
+    ).execute_in_process(instance=stored.instance, raise_on_error=False)
+    assert result.success
+    told = result.get_asset_check_evaluations()
+    passed = {(check.check_name, check.partition): check.passed for check in told}
+    assert passed == {
+        (name, key): name != "clip_can_be_decoded" or key == "a.img"
+        for name in KEYS
+        for key in ("a.img", "b.img", None)
+    }
+
+
+def test_without_a_partition_and_with_nothing_stored(pipeline: Pipeline) -> None:
+    definitions = define(str(pipeline.root), pipeline.upstream, in_process_executor)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    result = job.get_subset(
+        asset_selection=set(), asset_check_selection=set(KEYS.values())
+    ).execute_in_process(instance=pipeline.instance, raise_on_error=False)
+    assert result.success
+    told = result.get_asset_check_evaluations()
+    assert {check.check_name: check.passed for check in told} == dict.fromkeys(KEYS, True)

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,13 +12,11 @@ from typing import Any, BinaryIO
 from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
-    Backoff,
     Config,
     Failure,
     FreshnessPolicy,
     MetadataValue,
     Output,
-    RetryPolicy,
     asset,
 )
 from pydantic import Field
@@ -34,9 +32,10 @@ from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
     OWNERS,
-    for_each_file,
+    SHORT_RETRIES,
     joint_version,
 )
+from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
 from imagetl_assets.assets.up_to_date import UP_TO_DATE
 from imagetl_assets.images import gif
 from imagetl_assets.images.errors import ImageError
@@ -44,7 +43,7 @@ from imagetl_assets.images.outputs import OUTPUTS
 from imagetl_assets.images.outputs.output_format import OutputFormat
 from imagetl_assets.images.preview import preview
 from imagetl_assets.names import InvalidName, check_path
-from imagetl_assets.partitions import partition_keys, upstream_files
+from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles
 from imagetl_assets.settings import fresh_days
 from imagetl_assets.storage import FileChanged, ImageStorage
@@ -93,7 +92,7 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
         backfill_policy=BACKFILL_POLICY,
         automation_condition=UP_TO_DATE,
         freshness_policy=FreshnessPolicy.time_window(fail_window=timedelta(days=fresh_days())),
-        retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+        retry_policy=SHORT_RETRIES,
         description=format.description,
     )
     def clip(
@@ -101,7 +100,7 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
         config: FormatConfig,
         storage: ImageStorage,
         frame_files: dict[str, FrameFiles],
-    ) -> Output[dict[str, Clip]]:
+    ) -> Iterator[Output[dict[str, Clip]]]:
         def make(key: str) -> Clip:
             started = time.monotonic()
             plan = _Plan(format, config, storage.folder(key), frame_files[key])
@@ -110,8 +109,10 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
             context.add_asset_metadata(metadata, partition_key=key)
             return made
 
-        made = for_each_file(partition_keys(context), make)
-        return Output(made, data_version=joint_version([clip.sha256 for clip in made.values()]))
+        keys = remaining_keys(context, "frame_files")
+        made = for_each_file(context, format.asset_name, keys, make, SHORT_RETRIES)
+        yield Output(made, data_version=joint_version([clip.sha256 for clip in made.values()]))
+        fail_at_end(context, format.asset_name)
 
     return clip
 

@@ -1,26 +1,25 @@
 """The step `collect_frames`: publish the stored frames once all of them are there."""
 
 import hashlib
+from collections.abc import Iterator
 
 from dagster import (
     AssetExecutionContext,
-    Backoff,
     Failure,
     In,
     MetadataValue,
     Nothing,
     Out,
     Output,
-    RetryPolicy,
     op,
 )
 
-from imagetl_assets.assets.common import for_each_file, joint_version
+from imagetl_assets.assets.common import SHORT_RETRIES, joint_version
 from imagetl_assets.assets.damage import damaged_metadata
+from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
 from imagetl_assets.assets.failures import overtaken
 from imagetl_assets.assets.step_reports import StepReports
 from imagetl_assets.names import FRAMES_FOLDER
-from imagetl_assets.partitions import partition_keys
 from imagetl_assets.records import FrameFiles, FrameIndex
 from imagetl_assets.storage import ImageStorage, publishing
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -29,12 +28,12 @@ from imagetl_assets.storage.partition_folder import PartitionFolder
 @op(
     ins={"stored": In(Nothing)},
     out=Out(dict[str, FrameFiles]),
-    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+    retry_policy=SHORT_RETRIES,
     description="Publishes the stored frames once all of them are there.",
 )
 def collect_frames(
     context: AssetExecutionContext, storage: ImageStorage, index: dict[str, FrameIndex]
-) -> Output[dict[str, FrameFiles]]:
+) -> Iterator[Output[dict[str, FrameFiles]]]:
     """Put the frames in their place, remove what an earlier run has left there beyond them."""
     reports = StepReports(context.instance, context.run)
 
@@ -54,8 +53,11 @@ def collect_frames(
         )
         return files
 
-    collected = for_each_file(partition_keys(context), collect)
-    return Output(collected, data_version=joint_version([_digest(f) for f in collected.values()]))
+    # Files whose frames a mapped step could not store are left out.
+    keys = remaining_keys(context, "frame_files")
+    collected = for_each_file(context, "frame_files", keys, collect, SHORT_RETRIES)
+    yield Output(collected, data_version=joint_version([_digest(f) for f in collected.values()]))
+    fail_at_end(context, "frame_files")
 
 
 def _publish(

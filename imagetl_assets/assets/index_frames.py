@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from dagster import (
     AssetExecutionContext,
-    Backoff,
     DynamicOut,
     DynamicOutput,
     Failure,
@@ -14,24 +13,23 @@ from dagster import (
     Nothing,
     Out,
     Output,
-    RetryPolicy,
     op,
 )
 
-from imagetl_assets.assets.common import for_each_file, joint_version
+from imagetl_assets.assets.common import SHORT_RETRIES, joint_version
 from imagetl_assets.assets.damage import (
     damaged_frame,
     damaged_metadata,
     log_damaged,
     no_frames,
 )
+from imagetl_assets.assets.each_file import for_each_file, remaining_keys
 from imagetl_assets.assets.failures import raw_file_changed
 from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan, Remarks
 from imagetl_assets.images.errors import BundleError
 from imagetl_assets.mapped_steps import frame_batches, frames_per_step, mapped_steps
-from imagetl_assets.partitions import partition_keys
 from imagetl_assets.records import FrameIndex, RawFile
 from imagetl_assets.storage import FileChanged, FileState, ImageStorage, publishing
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -42,7 +40,7 @@ _MOST_NAMES = 20
 @op(
     name="find_frames",
     out={"index": Out(dict[str, FrameIndex]), "frame_batches": DynamicOut(Nothing)},
-    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+    retry_policy=SHORT_RETRIES,
     description="Finds the frames in the raw file.",
 )
 def index_frames(
@@ -79,7 +77,8 @@ def index_frames(
         context.add_asset_metadata(metadata, "frames", key)
         return publishing.begin(folder, index)
 
-    indexes = for_each_file(partition_keys(context), index_file)
+    keys = remaining_keys(context, "raw_data_file")
+    indexes = for_each_file(context, "frames", keys, index_file, SHORT_RETRIES)
     versions = [index.fingerprint for index in indexes.values()]
     yield Output(indexes, "index", data_version=joint_version(versions))
     for key in mapped_steps(indexes):

@@ -1,6 +1,7 @@
 """The first asset: the upstream file, stored as it is."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from dagster import (
@@ -19,10 +20,10 @@ from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
     OWNERS,
-    for_each_file,
     joint_version,
 )
 from imagetl_assets.assets.download import Download, Obtained, OnExisting
+from imagetl_assets.assets.each_file import Busy, fail_at_end, for_each_file
 from imagetl_assets.names import InvalidName, check_path
 from imagetl_assets.partitions import partition_keys, upstream_files
 from imagetl_assets.records import RawFile
@@ -31,7 +32,7 @@ from imagetl_assets.upstream import Limits, PermanentError, TransientError, Upst
 
 DEFAULT_PATH = "image-data.img"
 DEFAULT = Limits()
-MAX_RETRIES = 2
+RETRIES = RetryPolicy(max_retries=2, delay=10)
 
 
 class RawDataFileConfig(Config):
@@ -91,7 +92,7 @@ class RawDataFileConfig(Config):
     owners=OWNERS,
     kinds={"http", "file"},
     backfill_policy=BACKFILL_POLICY,
-    retry_policy=RetryPolicy(max_retries=MAX_RETRIES, delay=10),
+    retry_policy=RETRIES,
     description=(
         "The upstream file, streamed into the storage. A download that is not needed is skipped: "
         "see `on_existing`."
@@ -102,7 +103,7 @@ def raw_data_file(
     config: RawDataFileConfig,
     storage: ImageStorage,
     upstream: UpstreamFiles,
-) -> Output[dict[str, RawFile]]:
+) -> Iterator[Output[dict[str, RawFile]]]:
     """Download the partition's upstream file unless it is there already."""
     keys = partition_keys(context)
     try:
@@ -111,8 +112,6 @@ def raw_data_file(
         raise Failure(str(error), allow_retries=False) from None
     if config.url and len(keys) > 1:
         raise Failure("a run about several files cannot take a url for them", allow_retries=False)
-
-    waits: list[float] = []
 
     def download(key: str) -> RawFile:
         started = time.monotonic()
@@ -129,7 +128,7 @@ def raw_data_file(
         except PermanentError as error:
             raise Failure(str(error), allow_retries=False) from None
         except TransientError as error:
-            raise _to_be_tried_again(error, config.max_retry_after, waits) from None
+            raise _to_be_tried_again(error, config.max_retry_after) from None
         metadata = _metadata(obtained, folder.uri(obtained.raw.path), time.monotonic() - started)
         context.add_asset_metadata(metadata, partition_key=key)
         if obtained.skipped:
@@ -140,13 +139,14 @@ def raw_data_file(
         return obtained.raw
 
     try:
-        files = for_each_file(keys, download)
-    except Failure as failure:
-        if waits and failure.allow_retries and context.retry_number < MAX_RETRIES:
+        files = for_each_file(context, "raw_data_file", keys, download, RETRIES)
+    except Busy as busy:
+        if context.retry_number < RETRIES.max_retries:
             # Dagster waits, and no worker is held meanwhile.
-            raise RetryRequested(MAX_RETRIES, seconds_to_wait=max(waits)) from failure
+            raise RetryRequested(RETRIES.max_retries, seconds_to_wait=busy.seconds) from busy
         raise
-    return Output(files, data_version=joint_version([raw.sha256 for raw in files.values()]))
+    yield Output(files, data_version=joint_version([raw.sha256 for raw in files.values()]))
+    fail_at_end(context, "raw_data_file")
 
 
 def _metadata(obtained: Obtained, uri: str, seconds: float) -> dict[str, Any]:
@@ -166,8 +166,8 @@ def _metadata(obtained: Obtained, uri: str, seconds: float) -> dict[str, Any]:
     return metadata
 
 
-def _to_be_tried_again(error: TransientError, limit: float, waits: list[float]) -> Failure:
-    """Return the failure that an error is, and add to `waits` how long the server wants to rest."""
+def _to_be_tried_again(error: TransientError, limit: float) -> Failure:
+    """Return the failure that an error is; of one that lasts too long, that is for good."""
     wait = error.retry_after
     if wait is None:
         return Failure(str(error))
@@ -176,5 +176,4 @@ def _to_be_tried_again(error: TransientError, limit: float, waits: list[float]) 
             f"{error}; it asks to wait {wait:,.0f} s, but `max_retry_after` is {limit:,.0f} s",
             allow_retries=False,
         )
-    waits.append(max(wait, 1))
-    return Failure(str(error))
+    return Busy(str(error), max(wait, 1))

@@ -19,6 +19,7 @@ from dagster import (
     OpExecutionContext,
 )
 
+from imagetl_assets.file_failures import with_parents
 from imagetl_assets.mapped_steps import frame_batches
 from imagetl_assets.records import FrameIndex, StoredFrameBatch
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -64,7 +65,7 @@ class StepReports:
 
     def __init__(self, instance: DagsterInstance, run: DagsterRun) -> None:
         self._told: dict[FrameBatchName, dict[str, Any] | None] = {}
-        for reporting in _oldest_first(instance, run):
+        for reporting in with_parents(instance, run):
             self._told.update(_told_by(instance, reporting))
 
     def of_index(
@@ -89,17 +90,6 @@ class StepReports:
             for name, record in told.items()
         ]
         return batches, bool(large)
-
-
-def _oldest_first(instance: DagsterInstance, run: DagsterRun) -> list[DagsterRun]:
-    """Return the runs that this one is a re-execution of, and this one."""
-    runs = [run]
-    while parent_id := runs[0].parent_run_id:
-        parent = instance.get_run_by_id(parent_id)
-        if parent is None:
-            break
-        runs.insert(0, parent)
-    return runs
 
 
 def _told_by(

@@ -1,9 +1,10 @@
 """The mapped step `store_frames`: store the frames of its frame batches as GIF files."""
 
-from dagster import Backoff, In, Nothing, OpExecutionContext, Out, RetryPolicy, op
+from dagster import In, Nothing, OpExecutionContext, Out, op
 
-from imagetl_assets.assets.common import for_each_file
+from imagetl_assets.assets.common import SHORT_RETRIES
 from imagetl_assets.assets.damage import MOST_TOLD, log_damaged
+from imagetl_assets.assets.each_file import try_each_file
 from imagetl_assets.assets.failures import overtaken
 from imagetl_assets.assets.frame_batch import store_frame_batch
 from imagetl_assets.assets.step_reports import FrameBatchName, StepReport
@@ -15,7 +16,7 @@ from imagetl_assets.storage import ImageStorage
 @op(
     ins={"frame_batch": In(Nothing)},
     out=Out(Nothing),
-    retry_policy=RetryPolicy(max_retries=2, delay=1, backoff=Backoff.EXPONENTIAL),
+    retry_policy=SHORT_RETRIES,
     description="Stores the frames of one frame batch as GIF files.",
 )
 def store_frames(
@@ -41,7 +42,8 @@ def store_frames(
         return batches
 
     keys = list(dict.fromkeys(partition for partition, _ in steps[mapping_key]))
-    stored = for_each_file(keys, store, among_others=len(index) > 1)
+    # In a run over several files, those that fail are left out by the step that collects.
+    stored = try_each_file(context, "frame_files", keys, store, SHORT_RETRIES)
     frames = [frame for batches in stored.values() for batch in batches for frame in batch.frames]
     size = sum(frame.size for frame in frames)
     context.add_output_metadata({"frames": len(frames), "bytes": size})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from dagster import (
     AddDynamicPartitionsRequest,
+    AssetKey,
+    DagsterEventType,
     DagsterInstance,
     DagsterRunStatus,
     DefaultSensorStatus,
@@ -163,20 +165,29 @@ def _limits(instance: DagsterInstance, settings: AutomationSettings, seen: Seen)
     return Limits(settings.runs_per_tick, settings.files_per_run, lambda name: name not in known)
 
 
-def _ended(instance: DagsterInstance, seen: Seen) -> dict[str, bool]:
-    """Return which runs over several files have ended, by their keys, and whether they succeeded.
+def _ended(instance: DagsterInstance, seen: Seen) -> dict[str, Collection[str]]:
+    """Return which files have failed in each run over several that has ended, by its run key.
 
-    One that was stopped by a user counts as if it had: nobody wants it to be repeated.
+    None has in a run that was stopped by a user: nobody wants it to be repeated.
     """
     if not seen.shared:
         return {}
     runs = instance.get_runs(RunsFilter(tags={RUN_KEY_TAG: list(seen.shared)}))
     newest = {run.tags[RUN_KEY_TAG]: run for run in reversed(runs)}
     return {
-        key: run.status is not DagsterRunStatus.FAILURE
+        key: set(seen.shared[key]) - _with_clip(instance, run.run_id)
+        if run.status is DagsterRunStatus.FAILURE
+        else ()
         for key, run in newest.items()
         if run.is_finished
     }
+
+
+def _with_clip(instance: DagsterInstance, run_id: str) -> set[str | None]:
+    """Return the partitions that a run has made clips of."""
+    entries = instance.all_logs(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION)
+    events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    return {event.partition for event in events if event.asset_key == AssetKey("clip_gif")}
 
 
 def _request(names: Sequence[str], due: Mapping[str, Change]) -> RunRequest:

@@ -9,7 +9,7 @@ a look at it is repeated.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,18 +54,20 @@ class Seen:
         requested = {name: c for name, c in self.requested.items() if name not in again}
         return Seen(requested, {**again, **self.waiting}, (), self.shared)
 
-    def without_ended(self, succeeded: Mapping[str, bool], moment: int) -> Seen:
-        """Return the memory once runs over several files have ended, which are given by their keys.
+    def without_ended(self, failed: Mapping[str, Collection[str]], moment: int) -> Seen:
+        """Return the memory once runs over several files have ended.
 
-        The files of one that failed have a run of their own each, so that a bad one among them
-        does not keep the others from theirs.
+        Args:
+            failed: the names of the files that have failed, for each run that has ended, by its
+                key. Each of them has a run of its own.
+            moment: now.
         """
-        ended = {key: names for key, names in self.shared.items() if key in succeeded}
+        ended = {key: names for key, names in self.shared.items() if key in failed}
         again = {
             name: Change(self.requested[name].mark, moment)
             for key, names in ended.items()
             for name in names
-            if not succeeded[key] and name in self.requested and name not in self.waiting
+            if name in failed[key] and name in self.requested and name not in self.waiting
         }
         requested = {name: c for name, c in self.requested.items() if name not in again}
         shared = {key: names for key, names in self.shared.items() if key not in ended}

@@ -40,7 +40,24 @@ def test_very_many_new_files_share_runs(instance: DagsterInstance, folder: Path)
     assert [key.partition("@")[0] for key in ticker.started_in(3)] == ["6.img"]
 
 
-def test_files_of_a_run_over_several_that_failed_have_runs_of_their_own(
+def test_a_file_that_failed_in_a_run_over_several_has_a_run_of_its_own(
+    instance: DagsterInstance, folder: Path
+) -> None:
+    for i in range(4):
+        (folder / f"{i}.img").write_bytes(b"x" if i == 2 else small_bundle())
+    ticker = Ticker(instance, str(folder), limit=3, files=4)
+    ticker.tick()
+    (request,) = ticker.tick().run_requests or []
+    job = define(ticker.storage, str(folder), in_process_executor).resolve_job_def(
+        "image_etl_several"
+    )
+    tags = {**job.run_tags, **request.tags, RUN_KEY_TAG: request.run_key or ""}
+    done = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    assert not done.success
+    assert [key.partition("@")[0] for key in ticker.started_in(3)] == ["2.img"]
+
+
+def test_all_files_of_a_run_over_several_that_was_killed_have_runs_of_their_own(
     instance: DagsterInstance, folder: Path
 ) -> None:
     for i in range(4):
