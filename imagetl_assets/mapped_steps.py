@@ -21,13 +21,18 @@ _FRAMES_OF_SEVERAL_BUNDLES = 32
 _SHARED_EVENLY = 8
 
 
-def frames_per_step(frames: int) -> int:
+def frames_per_step(frames: int, *, sequential: bool = False) -> int:
     """Return how many frames of a bundle a mapped step stores, unless its config says so.
 
     One for up to `MAX_MAPPED_STEPS` frames. Above that, about as many as there are steps: fewer
     steps waste less time between them, more steps keep more workers busy. Where it can be, the
     number of steps is one that 2, 4 or 8 workers share evenly.
+
+    If the images are `sequential`, each step decodes those before its own again, so there are at
+    most 8 steps.
     """
+    if sequential:
+        return -(-frames // _SHARED_EVENLY)
     if frames <= MAX_MAPPED_STEPS:
         return 1
     steps = _SHARED_EVENLY * -(-math.isqrt(frames) // _SHARED_EVENLY)

@@ -219,6 +219,7 @@ class StoredFrame(Struct, frozen=True, array_like=True):
         sha256: of the content, in hex.
         layout: of the GIF.
         delta: its difference from the frame before, if that was asked for and is smaller.
+        duration_ms: how long it was shown in the bundle, in milliseconds; None if that is not told.
     """
 
     offset: Count | None
@@ -226,6 +227,7 @@ class StoredFrame(Struct, frozen=True, array_like=True):
     sha256: str
     layout: GifLayout
     delta: StoredDelta | None = None
+    duration_ms: Annotated[float, Meta(ge=0)] | None = None
 
 
 class StoredFrameBatch(Record, frozen=True, tag=True):

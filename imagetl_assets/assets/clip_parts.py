@@ -21,12 +21,14 @@ class Part:
         path: of the file.
         size: in bytes.
         offset: where the same bytes are in the raw file, or None if they are not.
+        duration_ms: how long the bundle shows it, in milliseconds; None if it does not say.
     """
 
     layout: gif.GifLayout
     path: str
     size: int
     offset: int | None
+    duration_ms: float | None = None
 
 
 def whole_frames(folder: PartitionFolder, files: FrameFiles, every: int) -> list[Part]:
@@ -34,7 +36,7 @@ def whole_frames(folder: PartitionFolder, files: FrameFiles, every: int) -> list
     frames = files.frames
     layouts = gif.every_nth((frame.layout for frame in frames), every)
     return [
-        Part(layout, f"{folder.frames}/{name}", frame.size, frame.offset)
+        Part(layout, f"{folder.frames}/{name}", frame.size, frame.offset, frame.duration_ms)
         for layout, name, frame in zip(layouts, files.names, frames, strict=True)
         if layout.images
     ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, BinaryIO
 
 from dagster import (
@@ -52,13 +53,21 @@ from imagetl_assets.storage.partition_folder import PartitionFolder
 # In Markdown, as base64, this becomes 150 kB.
 _PREVIEW_BYTES = 112_000
 
+DEFAULT_DURATION_MS = 100.0
+
 
 class ClipConfig(Config):
     """How the clip is called and how it plays."""
 
     filename: str = Field(description="Name of the clip in the partition folder.")
-    frame_duration_ms: float = Field(
-        default=100, ge=0, le=655_350, description="How long each frame is shown, in milliseconds."
+    frame_duration_ms: float | None = Field(
+        default=None,
+        ge=0,
+        le=655_350,
+        description=(
+            "How long each frame is shown, in milliseconds. Default: as long as the bundle says, "
+            f"which animations do; else {DEFAULT_DURATION_MS}."
+        ),
     )
     loop: int = Field(
         default=0, ge=0, le=65_535, description="How often the clip is repeated; 0 is for ever."
@@ -68,10 +77,16 @@ class ClipConfig(Config):
         default=None, gt=0, description="Frames a second, instead of frame_duration_ms."
     )
 
-    @property
-    def duration_ms(self) -> float:
-        """How long each frame is shown, in milliseconds."""
-        return self.frame_duration_ms if self.fps is None else gif.frame_duration(self.fps)
+    def durations(self, parts: Sequence[Part]) -> float | list[float]:
+        """Return how long each part is shown, in milliseconds; one number if it is the same."""
+        if self.fps is not None:
+            return gif.frame_duration(self.fps)
+        if self.frame_duration_ms is not None:
+            return self.frame_duration_ms
+        told = [part.duration_ms for part in parts]
+        if all(duration is None for duration in told):
+            return DEFAULT_DURATION_MS
+        return [DEFAULT_DURATION_MS if one is None else one for one in told]
 
 
 def clip_asset(format: OutputFormat) -> AssetsDefinition:
@@ -126,6 +141,22 @@ class _Plan:
     folder: PartitionFolder
     files: FrameFiles
 
+    @cached_property
+    def whole(self) -> Sequence[Part]:
+        """The frames that the clip shows."""
+        return whole_frames(self.folder, self.files, self.config.every)
+
+    @property
+    def durations(self) -> float | list[float]:
+        """How long each of them is shown, in milliseconds; one number if it is the same."""
+        return self.config.durations(self.whole)
+
+    @property
+    def duration(self) -> float:
+        """How long they are shown on average, in milliseconds."""
+        durations = self.durations
+        return sum(durations) / len(durations) if isinstance(durations, list) else durations
+
 
 def _metadata(plan: _Plan, clip: Clip, picture: str, seconds: float) -> dict[str, Any]:
     return {
@@ -134,7 +165,7 @@ def _metadata(plan: _Plan, clip: Clip, picture: str, seconds: float) -> dict[str
         "bytes": clip.size,
         "frames": clip.frames,
         "size": f"{clip.width} x {clip.height}",
-        "frame_duration_ms": plan.config.duration_ms,
+        "frame_duration_ms": round(plan.duration, 3),
         "seconds": round(seconds, 3),
     }
 
@@ -142,11 +173,10 @@ def _metadata(plan: _Plan, clip: Clip, picture: str, seconds: float) -> dict[str
 def _clip_and_preview(plan: _Plan) -> tuple[Clip, str]:
     """Make the clip, and at the same time Markdown that shows a small animation of it."""
     _check_filename(plan.config.filename, plan.files)
-    whole = whole_frames(plan.folder, plan.files, plan.config.every)
     try:
         with ThreadPoolExecutor(1) as pool:
-            picture = pool.submit(_preview, plan, whole)
-            return _assemble(plan, whole), picture.result()
+            picture = pool.submit(_preview, plan)
+            return _assemble(plan), picture.result()
     except ImageError as error:
         raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
     except FileChanged:
@@ -168,8 +198,8 @@ def _check_filename(filename: str, files: FrameFiles) -> None:
         )
 
 
-def _assemble(plan: _Plan, whole: Sequence[Part]) -> Clip:
-    folder, files, config = plan.folder, plan.files, plan.config
+def _assemble(plan: _Plan) -> Clip:
+    folder, files, config, whole = plan.folder, plan.files, plan.config, plan.whole
     if plan.format.takes_differences:
         parts, screen = with_differences(folder, files, whole)
     else:
@@ -181,7 +211,7 @@ def _assemble(plan: _Plan, whole: Sequence[Part]) -> Clip:
             zip(layouts, read_parts(folder, files.raw, parts), strict=True),
             hashing,
             screen=screen,
-            duration_ms=config.duration_ms,
+            duration_ms=plan.durations,
             loop=config.loop,
         )
     return Clip(
@@ -207,12 +237,12 @@ class _HashingWriter:
         self._out.write(data)
 
 
-def _preview(plan: _Plan, whole: Sequence[Part]) -> str:
+def _preview(plan: _Plan) -> str:
     """Return Markdown that shows a small animation of the clip."""
     picture = preview(
-        lambda i: next(read_parts(plan.folder, plan.files.raw, [whole[i]])),
-        len(whole),
-        duration_ms=plan.config.duration_ms,
+        lambda i: next(read_parts(plan.folder, plan.files.raw, [plan.whole[i]])),
+        len(plan.whole),
+        duration_ms=plan.duration,
         max_bytes=_PREVIEW_BYTES,
     )
     return f"![clip](data:image/gif;base64,{base64.b64encode(picture).decode()})"

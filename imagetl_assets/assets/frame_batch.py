@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from imagetl_assets.assets.damage import damaged_frame
 from imagetl_assets.assets.failures import raw_file_changed
@@ -14,7 +15,7 @@ from imagetl_assets.images.delta import delta
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.transcode import to_gif
 from imagetl_assets.records import FrameIndex, RawFile, StoredDelta, StoredFrame, StoredFrameBatch
-from imagetl_assets.storage import FileChanged
+from imagetl_assets.storage import FileChanged, FileState
 from imagetl_assets.storage.base import BLOCK_BYTES, Store
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
@@ -63,6 +64,7 @@ def store_frame_batch(
                 sha256=hashlib.sha256(frame.data).hexdigest(),
                 layout=frame.layout,
                 delta=StoredDelta(len(difference.data), difference.layout) if difference else None,
+                duration_ms=image.duration_ms if isinstance(image, FrameImage) else None,
             )
         )
     files.write()
@@ -96,9 +98,12 @@ class _RawFile:
     raw: RawFile
 
     def read(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-        return self.folder.store.read_spans(
-            self.folder.path(self.raw.path), spans, self.raw.version
-        )
+        path = self.folder.path(self.raw.path)
+        return self.folder.store.read_spans(path, spans, self.raw.version)
+
+    def open(self) -> BinaryIO:
+        state = FileState(self.raw.size, self.raw.version)
+        return self.folder.store.open(self.folder.path(self.raw.path), state)
 
 
 def _images(

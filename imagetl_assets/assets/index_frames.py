@@ -27,8 +27,9 @@ from imagetl_assets.assets.each_file import for_each_file, remaining_keys
 from imagetl_assets.assets.failures import raw_file_changed
 from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.images import bundle
-from imagetl_assets.images.bundle import DamagedFrame, FrameSpan, Remarks
+from imagetl_assets.images.bundle import BundleKind, DamagedFrame, FrameSpan, Remarks
 from imagetl_assets.images.errors import BundleError
+from imagetl_assets.images.window import Window
 from imagetl_assets.mapped_steps import frame_batches, frames_per_step, mapped_steps
 from imagetl_assets.records import FrameIndex, RawFile
 from imagetl_assets.storage import FileChanged, FileState, ImageStorage, publishing
@@ -95,29 +96,31 @@ def _index(
     if damaged and not config.skip_damaged:
         raise damaged_frame(damaged, raw, remarks.texts())
     if not frames:
-        raise no_frames(kind, raw, remarks)
+        raise no_frames(kind.name, raw, remarks)
     return FrameIndex(
         raw,
         frames,
         damaged,
-        per_step=config.frames_per_step or frames_per_step(len(frames)),
+        per_step=config.frames_per_step or frames_per_step(len(frames), sequential=kind.sequential),
         written_to=folder.frames,
         skip_damaged=config.skip_damaged,
         resize=config.new_size(),
         optimize=config.optimize,
-        kind=kind,
+        kind=kind.name,
     )
 
 
 def _find(
     folder: PartitionFolder, raw: RawFile, remarks: Remarks
-) -> tuple[str, list[FrameSpan | DamagedFrame]]:
+) -> tuple[BundleKind, list[FrameSpan | DamagedFrame]]:
     """Return the kind of the bundle in the raw file, and all of its pieces."""
     kind = ""
     try:
         with folder.store.open(folder.path(raw.path), FileState(raw.size, raw.version)) as file:
-            kind = bundle.kind_of(file.read(bundle.SNIFFED)).name
-            return kind, list(bundle.find_frames(file, remarks=remarks))
+            window = Window(file)
+            found = bundle.kind_of(window)
+            kind = found.name
+            return found, list(found.pieces(window, remarks))
     except (FileChanged, FileNotFoundError):
         raise raw_file_changed(folder, raw) from None
     except BundleError as error:

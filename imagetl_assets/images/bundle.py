@@ -7,7 +7,6 @@ from typing import BinaryIO
 
 from imagetl_assets.images.bundles import KINDS, KINDS_BY_NAME
 from imagetl_assets.images.bundles.kind import (
-    SNIFFED,
     BundleKind,
     BundleReader,
     DamagedFrame,
@@ -19,7 +18,7 @@ from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.window import BLOCK_SIZE, Window
 
 __all__ = [
-    "SNIFFED",
+    "BundleKind",
     "DamagedFrame",
     "FrameImage",
     "FrameSpan",
@@ -48,12 +47,12 @@ def find_frames(
             nothing.
     """
     window = Window(file, block_size)
-    return kind_of(window.peek(0, SNIFFED)).pieces(window, remarks or Remarks())
+    return kind_of(window).pieces(window, remarks or Remarks())
 
 
-def kind_of(head: bytes) -> BundleKind:
-    """Return the kind of a bundle by its first bytes (`SNIFFED` of them)."""
-    return next((kind for kind in KINDS if kind.recognises(head)), KINDS[-1])
+def kind_of(window: Window) -> BundleKind:
+    """Return the kind of a bundle."""
+    return next((kind for kind in KINDS if kind.recognises(window)), KINDS[-1])
 
 
 def images(
@@ -76,7 +75,8 @@ def looks_like_bundle(head: bytes) -> str | None:
         None if it begins as a bundle of some kind does; else a short text that fits after
         "this is not a bundle of images: ".
     """
-    if any(kind.recognises(head) for kind in KINDS):
+    window = Window.over(head)
+    if any(kind.recognises(window) for kind in KINDS):
         return None
     start = head.lstrip()
     if not start:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, BinaryIO
 
 from imagetl_assets.images import gif, image_formats
 from imagetl_assets.images.errors import ImageError
@@ -32,8 +33,48 @@ def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Im
         ImageError: damaged data, an unknown format, or more pixels than allowed.
     """
     if data.startswith(gif.SIGNATURES):
-        return _gif_pictures(data, max_pixels)
-    return _other_pictures(data, max_pixels)
+        return _gif_pictures(data, max_pixels, ANIMATION * max_pixels)
+    return _other_pictures(io.BytesIO(data), max_pixels, ANIMATION * max_pixels)
+
+
+def shown_pictures(
+    file: BinaryIO, first: int = 0, max_pixels: int = MAX_PIXELS
+) -> Iterator[tuple[PIL.Image.Image, float | None]]:
+    """Yield the images of an animated picture, from one on, and how long each of them is shown.
+
+    Args:
+        file: with the encoded picture and nothing else. It is left where it was read last.
+        first: number of an image; those before it are decoded if it needs them.
+        max_pixels: the limit for one image. There is none for all of them, as they are not kept.
+
+    The time is in milliseconds; None if the format has none.
+
+    Raises:
+        ImageError: damaged data, an unknown format, or more pixels than allowed.
+    """
+    file.seek(0)
+    if file.read(len(gif.SIGNATURES[0])) in gif.SIGNATURES:
+        file.seek(0)
+        data = file.read()
+        images = gif.parse(data).images
+        shown = zip(_gif_pictures(data, max_pixels, None), images, strict=True)
+        for picture, image in islice(shown, first, None):
+            yield picture, image.delay * 10
+        return
+    for picture in _other_pictures(file, max_pixels, None, first):
+        yield picture, picture.info.get("duration")
+
+
+def count_pictures(file: BinaryIO, format: str) -> int:
+    """Return how many images a picture has. Raises ImageError if that cannot be told."""
+    from PIL import Image
+
+    file.seek(0)
+    try:
+        with Image.open(file, formats=[format]) as picture:
+            return len(_numbers(picture))
+    except Exception as error:  # damaged data make Pillow raise errors of any kind
+        raise ImageError(f"the picture cannot be decoded: {error}") from error
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -44,7 +85,9 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise ImageError(f"{width} x {height} pixels are more than a GIF can hold")
 
 
-def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
+def _gif_pictures(
+    data: bytes, max_pixels: int, max_together: int | None
+) -> Iterator[PIL.Image.Image]:
     """Compose the images of a GIF on its screen, which is transparent at first.
 
     This is what browsers do: "restore to background" makes an area transparent (GIF89a, section
@@ -56,7 +99,7 @@ def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
     layout = gif.parse(data)
     width, height, _ = gif.screen_size([layout])
     check_size(width, height, max_pixels)
-    _check_total(width * height * len(layout.images), max_pixels)
+    _check_total(width * height * len(layout.images), max_together)
     canvas = None
     for image in layout.images:
         table, block = gif.image_bytes(image, data)
@@ -80,18 +123,20 @@ def _gif_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
             canvas = shown.convert("RGBA")
 
 
-def _other_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
-    """Yield the images of a picture that is no GIF."""
+def _other_pictures(
+    file: BinaryIO, max_pixels: int, max_together: int | None, first: int = 0
+) -> Iterator[PIL.Image.Image]:
+    """Yield the images of a picture that is no GIF, from the image `first` on."""
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        with Image.open(file, formats=_FORMATS) as picture:
             total = 0
-            for number in _numbers(picture):
+            for number in _numbers(picture)[first:]:
                 picture.seek(number)
                 check_size(picture.width, picture.height, max_pixels)
                 total += picture.width * picture.height
-                _check_total(total, max_pixels)
+                _check_total(total, max_together)
                 picture.load()
                 yield ImageOps.exif_transpose(_eight_bit(picture))
     except (ImageError, MemoryError):
@@ -102,10 +147,10 @@ def _other_pictures(data: bytes, max_pixels: int) -> Iterator[PIL.Image.Image]:
         raise ImageError(f"the picture cannot be decoded: {error}") from error
 
 
-def _check_total(pixels: int, max_pixels: int) -> None:
+def _check_total(pixels: int, max_together: int | None) -> None:
     """Raise ImageError if the images of an animation have too many pixels together."""
-    if pixels > ANIMATION * max_pixels:
-        raise ImageError(f"the animation has more than {ANIMATION * max_pixels:,} pixels")
+    if max_together is not None and pixels > max_together:
+        raise ImageError(f"the animation has more than {max_together:,} pixels")
 
 
 def _numbers(picture: PIL.Image.Image) -> range:

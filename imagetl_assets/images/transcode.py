@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 
 def to_gif(
-    data: bytes, *, max_pixels: int = MAX_PIXELS, resize: int | float | None = None
+    data: bytes | PIL.Image.Image,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    resize: int | float | None = None,
 ) -> bytes:
     """Return the picture as one GIF, with all of its images in order if it is animated.
 
     Args:
-        data: an encoded picture: GIF, PNG, JPEG, BMP, WebP or TIFF.
+        data: an encoded picture: GIF, PNG, JPEG, BMP, WebP or TIFF. Or one that is decoded.
         max_pixels: the limit for one image; all images of an animation may have 32 times as many.
         resize: the new width in pixels (int), or a factor (float); the proportions are kept.
 
@@ -35,6 +38,8 @@ def to_gif(
     Raises:
         ImageError: damaged data, an unknown format, or more pixels than allowed.
     """
+    if not isinstance(data, bytes):
+        return palette.encode(_resized(data, resize, max_pixels))
     if data.startswith(gif.SIGNATURES):
         layout = gif.parse(data)
         screen = gif.screen_size([layout])

@@ -6,6 +6,7 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO
 
 from imagetl_assets.images.bundle import (
     DamagedFrame,
@@ -17,6 +18,7 @@ from imagetl_assets.images.bundle import (
     kind_of,
 )
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.window import Window
 
 
 class InMemory:
@@ -29,6 +31,9 @@ class InMemory:
         for offset, length in spans:
             yield self._data[offset : offset + length]
 
+    def open(self) -> BinaryIO:
+        return io.BytesIO(self._data)
+
 
 def found(data: bytes, remarks: Remarks | None = None) -> dict[str, bytes | str]:
     """The bytes of each frame by its name, or what is wrong with it."""
@@ -40,14 +45,23 @@ def found(data: bytes, remarks: Remarks | None = None) -> dict[str, bytes | str]
             result[piece.name] = piece.problem
             continue
         image = image_of(data, piece)
-        result[piece.name] = image.problem if isinstance(image, ImageError) else image.data
+        result[piece.name] = image.problem if isinstance(image, ImageError) else bytes_of(image)
         if isinstance(image, FrameImage) and image.offset is not None:
-            assert data[image.offset :].startswith(image.data)
+            assert data[image.offset :].startswith(bytes_of(image))
     return result
 
 
+def bytes_of(image: FrameImage) -> bytes:
+    assert isinstance(image.data, bytes)
+    return image.data
+
+
+def kind_name(data: bytes) -> str:
+    return kind_of(Window(io.BytesIO(data))).name
+
+
 def image_of(data: bytes, span: FrameSpan) -> FrameImage | ImageError:
-    (image,) = images(kind_of(data[:512]).name, InMemory(data), [span])
+    (image,) = images(kind_name(data), InMemory(data), [span])
     return image
 
 

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagetl_assets.images.bundle import DamagedFrame, FrameSpan, find_frames, kind_of
+from imagetl_assets.images.bundle import DamagedFrame, FrameSpan, find_frames
 from imagetl_assets.images.bundles.members import MOST_IMAGE_BYTES
 from imagetl_assets.images.errors import BundleError, ImageError
-from imagetl_assets_tests.images.archives import found, image_of, zipped
+from imagetl_assets_tests.images.archives import found, image_of, kind_name, zipped
 from imagetl_assets_tests.images.builders import encode, picture, still
 
 FILES = {"a.gif": still(1), "b.png": encode(picture(), "PNG"), "c.bmp": encode(picture(), "BMP")}
@@ -28,7 +28,7 @@ def test_members_are_those_that_zipfile_gives(method: int) -> None:
     data = zipped(FILES, method)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert found(data) == {name: archive.read(name) for name in archive.namelist()}
-    assert kind_of(data[:512]).name == "ZIP archive"
+    assert kind_name(data) == "ZIP archive"
 
 
 def test_stored_members_are_used_where_they_are() -> None:

@@ -24,6 +24,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from imagetl_assets.images.bundles.kind import SNIFFED as SNIFFED_OF_FILE
 from imagetl_assets.images.bundles.kind import (
     BundleReader,
     DamagedFrame,
@@ -62,10 +63,11 @@ class FourNewlines:
     """The kind of bundle that the project was made for."""
 
     name = "four newlines"
+    sequential = False
 
-    def recognises(self, head: bytes) -> bool:
+    def recognises(self, window: Window) -> bool:
         """Tell whether an image begins there, after any line ends and spaces."""
-        return sniff(head.lstrip(_WHITESPACE)) is not None
+        return sniff(window.peek(0, SNIFFED_OF_FILE).lstrip(_WHITESPACE)) is not None
 
     def pieces(self, window: Window, remarks: Remarks) -> Iterator[FrameSpan | DamagedFrame]:
         """Yield all pieces in order, damaged ones included; note what is unusual."""

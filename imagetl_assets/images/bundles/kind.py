@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple, Protocol
 
 from msgspec import Meta, Struct
 
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.window import Window
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 _Count = Annotated[int, Meta(ge=0)]
 _Length = Annotated[int, Meta(ge=1)]
@@ -58,15 +61,17 @@ class DamagedFrame(Struct, frozen=True, array_like=True, gc=False):
 
 
 class FrameImage(NamedTuple):
-    """The image of a frame, as it was encoded.
+    """The image of a frame.
 
     Attributes:
-        data: its bytes.
-        offset: where the bundle holds the same bytes; None if it holds them in another form.
+        data: its bytes, as it was encoded; or a picture, if it had to be decoded to have it.
+        offset: where the bundle holds the same bytes; None if it does not.
+        duration_ms: how long the bundle says that it is shown; None if it does not say.
     """
 
-    data: bytes
+    data: bytes | PIL.Image.Image
     offset: int | None
+    duration_ms: float | None = None
 
 
 class Remarks:
@@ -113,6 +118,9 @@ class BundleReader(Protocol):
     def read(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
         """Yield the bytes of each (offset, length), in order."""
 
+    def open(self) -> BinaryIO:
+        """Open the bundle for reading from any position."""
+
 
 class BundleKind(Protocol):
     """A way to put many images into one file."""
@@ -120,8 +128,14 @@ class BundleKind(Protocol):
     name: str
     """As people call it. The index of the frames keeps it."""
 
-    def recognises(self, head: bytes) -> bool:
-        """Tell from the first bytes of a file (`SNIFFED` of them) whether it is of this kind."""
+    sequential: bool
+    """Whether to have an image, all those before it have to be decoded."""
+
+    def recognises(self, window: Window) -> bool:
+        """Tell whether a file is of this kind.
+
+        Of a file that is still being downloaded, there are at least its first `SNIFFED` bytes.
+        """
 
     def pieces(self, window: Window, remarks: Remarks) -> Iterator[FrameSpan | DamagedFrame]:
         """Yield all pieces of a bundle in order, damaged ones included; note what is unusual.

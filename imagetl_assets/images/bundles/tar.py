@@ -49,10 +49,11 @@ class Tar:
     """The kind of bundle that is a TAR archive."""
 
     name = "TAR archive"
+    sequential = False
 
-    def recognises(self, head: bytes) -> bool:
+    def recognises(self, window: Window) -> bool:
         """Tell whether the first block has the checksum of a header: not all have a signature."""
-        block = head[:_BLOCK]
+        block = window.peek(0, _BLOCK)
         if len(block) < _BLOCK or not block[0]:
             return False
         try:

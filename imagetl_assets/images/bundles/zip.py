@@ -12,10 +12,10 @@ Specification: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
 from __future__ import annotations
 
 import mimetypes
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from struct import unpack_from
 
 from imagetl_assets.images.bundles.kind import (
     BundleReader,
@@ -47,6 +47,11 @@ _HEADER = 30
 _LARGEST_HEADER = _HEADER + 2 * 0xFFFF
 _FIRST_BYTES = 4096  # of a member, from which to tell its format
 _MOST_DIRECTORY = 64 * 1024 * 1024
+# What `zipfile` raises for damaged directories.
+_DIRECTORY_ERRORS = (
+    *(zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError),
+    *(struct.error, zlib.error),
+)
 _METHODS = {
     **{6: "Implode", 9: "Deflate64", 12: "BZip2", 14: "LZMA", 93: "Zstandard", 95: "XZ"},
     **{96: "JPEG", 98: "PPMd"},
@@ -57,17 +62,18 @@ class Zip:
     """The kind of bundle that is a ZIP archive."""
 
     name = "ZIP archive"
+    sequential = False
 
-    def recognises(self, head: bytes) -> bool:
+    def recognises(self, window: Window) -> bool:
         """Tell whether a member is there, or the directory of an archive without any."""
-        return head.startswith((_SIGNATURE, _EMPTY))
+        return window.peek(0, len(_SIGNATURE)) in (_SIGNATURE, _EMPTY)
 
     def pieces(self, window: Window, remarks: Remarks) -> Iterator[FrameSpan | DamagedFrame]:
         """Yield the images in the natural order of their names."""
         try:
             with zipfile.ZipFile(limited_reads(window.file, _MOST_DIRECTORY)) as archive:
                 entries, directory_at = archive.infolist(), archive.start_dir
-        except (zipfile.BadZipFile, zlib.error, ValueError, OverflowError) as error:
+        except _DIRECTORY_ERRORS as error:
             raise BundleError(
                 "its directory, which a ZIP has at its end, cannot be read "
                 f"({str(error).rstrip('.')}): the file is cut short or damaged"
@@ -174,5 +180,5 @@ def _data_offset(data: bytes) -> int:
     """Return where the bytes of a member begin that has its header at the beginning of `data`."""
     if len(data) < _HEADER or not data.startswith(_SIGNATURE):
         raise ImageError("its header in the ZIP is damaged")
-    name, extra = unpack_from("<HH", data, 26)
+    name, extra = struct.unpack_from("<HH", data, 26)
     return _HEADER + int(name) + int(extra)

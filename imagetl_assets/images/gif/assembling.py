@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -13,6 +14,8 @@ from imagetl_assets.images.gif.blocks import LOOP, SCREEN, SIGNATURES, image_byt
 from imagetl_assets.images.gif.first_image import prepare
 from imagetl_assets.images.gif.layout import KEEP, TO_BACKGROUND, TO_PREVIOUS, GifImage, GifLayout
 from imagetl_assets.images.gif.screens import Screen
+
+_LONGEST = 655_350  # milliseconds
 
 
 class Writable(Protocol):
@@ -37,7 +40,7 @@ def assemble(
     out: Writable,
     *,
     screen: Screen,
-    duration_ms: float = 100,
+    duration_ms: float | Sequence[float] = 100,
     loop: int | None = 0,
 ) -> ClipInfo:
     """Write one animation of all images of all frames, in order.
@@ -46,7 +49,8 @@ def assemble(
         frames: each GIF's layout and bytes. They are taken one at a time and not kept.
         out: anything with `write`, local or remote.
         screen: the `screen_size` of the same layouts.
-        duration_ms: how long each image is shown, rounded to hundredths of a second.
+        duration_ms: how long each image is shown, rounded to hundredths of a second; or how long
+            those of each frame are. Then what rounding takes from one is added to the next.
         loop: the NETSCAPE2.0 repeat count: 0 for ever, n for n repetitions after the first
             showing (as browsers count them), None to play once.
 
@@ -58,13 +62,14 @@ def assemble(
         ImageError: there are no images, or bytes that do not fit their layout.
         ValueError: a duration or loop count that GIF cannot hold.
     """
-    delay = hundredths(duration_ms)
+    delays = _delays(duration_ms)
     counted = _Counted(out)
     counted.write(SCREEN.pack(SIGNATURES[1], screen.width, screen.height, 0x70, 0, 0))
     if loop is not None:
         counted.write(_loop(loop))
     count = 0
     for layout, source in frames:
+        delay = next(delays)
         for image in layout.images:
             table, data = image_bytes(image, source)
             if not count:
@@ -81,9 +86,23 @@ def assemble(
 
 def hundredths(duration_ms: float) -> int:
     """Return a GIF delay for this many milliseconds. Raises ValueError if GIF cannot hold it."""
-    if not 0 <= duration_ms <= 655_350:
+    if not 0 <= duration_ms <= _LONGEST:
         raise ValueError(f"a frame is shown for 0 to 655,350 milliseconds, not {duration_ms}")
     return int(duration_ms / 10 + 0.5)
+
+
+def _delays(duration_ms: float | Sequence[float]) -> Iterator[int]:
+    """Yield the GIF delay of each frame: that of all, or such that the sum is right."""
+    if isinstance(duration_ms, int | float):
+        yield from repeat(hundredths(duration_ms))
+        return
+    missing = 0.0
+    for duration in duration_ms:
+        hundredths(duration)  # it has to fit
+        missing += duration
+        delay = hundredths(min(max(0, missing), _LONGEST))
+        missing -= delay * 10
+        yield delay
 
 
 def frame_duration(fps: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ class Write(Protocol):
         out: Writable,
         *,
         screen: Screen,
-        duration_ms: float,
+        duration_ms: float | Sequence[float],
         loop: int | None,
     ) -> ClipInfo:
         """Write a clip of all images of all frames, in order.
@@ -27,7 +27,7 @@ class Write(Protocol):
             frames: layout and bytes of each frame file, which is a GIF; taken one at a time.
             out: a file that is only written.
             screen: that all of them fit on.
-            duration_ms: how long each image is shown.
+            duration_ms: how long each image is shown, in milliseconds; or those of each frame.
             loop: how often the clip is repeated: 0 for ever, None not at all.
 
         Raises:

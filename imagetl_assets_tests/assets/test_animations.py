@@ -1,0 +1,64 @@
+"""Runs over a single file with several images: its frames, and the times that they are shown."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from testbed.http_server import HttpServer
+from testbed.pipeline import Pipeline
+
+DURATIONS = [35, 250, 100, 45, 333, 20]
+
+
+def animation(kind: str) -> bytes:
+    pictures = [Image.new("RGB", (40, 30), (number * 40, 0, 255)) for number in range(6)]
+    out = io.BytesIO()
+    pictures[0].save(
+        out, kind, save_all=True, append_images=pictures[1:], duration=DURATIONS, loop=0
+    )
+    return out.getvalue()
+
+
+def shown_for(clip: bytes) -> list[int]:
+    with Image.open(io.BytesIO(clip)) as image:
+        durations = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            durations.append(image.info["duration"])
+        return durations
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_frames_keep_their_times(pipeline: Pipeline, server: HttpServer, kind: str) -> None:
+    server.add_file("/a.webp", animation(kind))
+    outcome = pipeline.run("a.webp")
+    assert outcome.success
+    assert outcome.metadata("frames")["bundle"] == "file with several images"
+    assert outcome.metadata("frames")["frames"] == 6
+    assert outcome.metadata("clip_gif")["frame_duration_ms"] == pytest.approx(130.5)
+    shown = shown_for(pipeline.file("clip.gif", "a.webp").read_bytes())
+    assert all(abs(one - told) <= 10 for one, told in zip(shown, DURATIONS, strict=True))
+    assert abs(sum(shown) - sum(DURATIONS)) <= 5
+
+
+def test_the_config_may_say_otherwise(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/a.webp", animation("WEBP"))
+    assert pipeline.run("a.webp", clip={"frame_duration_ms": 70}).success
+    assert shown_for(pipeline.file("clip.gif", "a.webp").read_bytes()) == [70] * 6
+    assert pipeline.run("a.webp", clip={"fps": 25, "every": 2}).success
+    assert shown_for(pipeline.file("clip.gif", "a.webp").read_bytes()) == [40] * 3
+
+
+def test_few_steps_store_many_images(pipeline: Pipeline, server: HttpServer) -> None:
+    server.add_file("/a.webp", animation("WEBP"))
+    assert pipeline.run("a.webp").metadata("frames")["mapped steps"] == 6
+    pictures = [Image.new("L", (8, 8), number * 2) for number in range(100)]
+    out = io.BytesIO()
+    pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:])
+    server.add_file("/b.gif", out.getvalue())
+    outcome = pipeline.run("b.gif")
+    assert outcome.metadata("frames")["mapped steps"] == 8
+    assert outcome.metadata("frame_files")["frames"] == 100
