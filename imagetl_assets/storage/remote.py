@@ -95,8 +95,20 @@ class RemoteStore(Store):
         # that starts at 0, it does not ask for the size of the file first.
         paths = [self._full(key) for key in keys]
         with self._explained(*keys):
-            contents = self._fs.cat_ranges(paths, 0, None, on_error="raise")
+            contents = self._fs.cat_ranges(paths, 0, None, on_error="return")
+            contents = [self._checked(*found) for found in zip(paths, contents, strict=True)]
         yield from contents
+
+    def _checked(self, path: str, content: bytes | Exception) -> bytes:
+        """Return what was read of a file, or raise what went wrong, unless the file is just empty.
+
+        There is no range in an empty file, and some stores refuse to read one.
+        """
+        if not isinstance(content, Exception):
+            return content
+        if isinstance(content, FileNotFoundError) or self._state(path).size:
+            raise content
+        return b""
 
     def write_many(self, files: Mapping[str, bytes]) -> None:
         with self._explained(*files, writing=True):

@@ -25,8 +25,20 @@ class S3Store(RemoteStore):
     def _state(self, path: str) -> FileState:
         # A HEAD request would do, but some stores answer it with a body if there is no file, and
         # then the next request on the same connection fails.
-        _, state = self._get(path, 0, 1)
+        try:
+            _, state = self._get(path, 0, 1)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return self._state_of_empty(path)
         return state
+
+    def _state_of_empty(self, path: str) -> FileState:
+        """Return the state of a file of which no range can be had: it is, or was, empty."""
+        bucket, key, _ = self._fs.split_path(path)
+        answer = self._fs.call_s3("get_object", Bucket=bucket, Key=key)
+        answer["Body"].close()
+        return _state_of(answer)
 
     def _read_range(self, path: str, start: int, end: int, version: str) -> bytes:
         try:
@@ -102,8 +114,8 @@ class S3Store(RemoteStore):
 
 
 def _state_of(answer: dict[str, Any]) -> FileState:
-    """Return the state of the whole file from the answer to a ranged read."""
-    size = int(answer["ContentRange"].rpartition("/")[2])
+    """Return the state of the whole file from the answer to a request for it, or a range of it."""
+    size = int(answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"])
     return FileState(size, f"{size}-{answer['ETag']}")
 
 

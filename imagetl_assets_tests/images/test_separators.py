@@ -99,6 +99,23 @@ def test_an_image_behind_other_bytes_is_not_lost_in_silence(kind: str, between: 
     assert [type(piece) for piece in separated] == [FrameSpan, FrameSpan]
 
 
+@pytest.mark.parametrize("inside", ALTERATIONS.values(), ids=ALTERATIONS)
+@pytest.mark.parametrize("after", [SEPARATOR, b"\r\n" * 4, b"\r" * 4, b"\n \n \n \n"])
+def test_a_truncated_image_takes_no_neighbour_along_whatever_separates_them(
+    inside: bytes, after: bytes
+) -> None:
+    """Cut in a comment, it takes all but the last two bytes of the next image for the rest of it.
+
+    These two are those that end a comment, and a GIF.
+    """
+    second = still(2)
+    cut = still(1)[:-1] + b"\x21\xfe" + bytes([len(inside + second) - 2])
+    bundle = still(3) + after + cut + inside + second + after + still(4)
+    found = pieces(bundle)
+    assert [type(piece) for piece in found] == [FrameSpan, DamagedFrame, FrameSpan, FrameSpan]
+    assert bundle[found[2].offset :][: found[2].length] == second
+
+
 def test_bytes_after_an_image_are_noted() -> None:
     remarks = Remarks()
     bundle = SEPARATOR.join([still() + b"\0\0", still() + b"trailer", EACH["JPEG"]])

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from imagetl_assets.records import RawFile, RecordError
 from imagetl_assets.storage import FileChanged, Store, root_name
 from imagetl_assets.storage.base import BLOCK_BYTES
 from imagetl_assets.storage.local import LocalStore
+from imagetl_assets.storage.partition_folder import PartitionFolder
 
 KEY = "a [b]*?.img"  # what globbing would take for a pattern
 
@@ -25,6 +27,18 @@ def test_what_is_written_can_be_read(store: Store) -> None:
     assert state is not None
     assert state.size == 5
     assert store.uri(f"{KEY}/x").startswith(("file:///", "memory://", "s3://"))
+
+
+def test_an_empty_file_is_one(store: Store) -> None:
+    """A record that a crash has left empty counts as one that cannot be read."""
+    store.write("a.img/.imagetl/raw_data_file.json", b"")
+    state = store.state("a.img/.imagetl/raw_data_file.json")
+    assert state is not None
+    assert state.size == 0
+    with pytest.raises(RecordError):
+        PartitionFolder(store, "a.img").load("raw_data_file", RawFile)
+    store.write("a.img/.imagetl/raw_data_file.json", b"more")
+    assert store.state("a.img/.imagetl/raw_data_file.json") != state
 
 
 def test_missing_files(store: Store) -> None:

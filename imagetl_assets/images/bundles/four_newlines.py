@@ -44,13 +44,14 @@ TRAILING = "images with bytes after their end, which decoders ignore"
 
 _LINE_ENDS = len(SEPARATOR)
 _FIRST_LINE_ENDS = re.compile(rb"(?:[\t ]*(?:\r\n|\n|\r(?!\n))){4}")
+# Where a separator may be, altered or not. Two patterns, as one that begins with a single byte is
+# searched for three times as fast.
+_LINE_ENDS_NEAR = [re.compile(rb"%s(?:[\t ]{0,300}[\r\n]){3}" % first) for first in (b"\r", b"\n")]
 _WHITESPACE = b"\n\r\t "
 _CONTENT = re.compile(rb"[^\0]")
 
 # More whitespace than this is not looked at to tell whether it is a separator.
 _MOST_WHITESPACE = 1024
-
-_MOST_SEPARATORS = 8
 
 # To find the end of a damaged image, bytes after it may be read in vain, and for all damaged images
 # together at most so many: a number of bytes, and a multiple of the bytes that these images have.
@@ -105,7 +106,6 @@ class _Search:
     def __init__(self, window: Window, remarks: Remarks) -> None:
         self._window = window
         self._remarks = remarks
-        self._separators = {SEPARATOR}  # all that were met so far, each without what follows it
         self._in_vain = 0
         self._searched_from = self._next_at = -1
 
@@ -170,11 +170,6 @@ class _Search:
         """Tell whether the image `pos`..`end` took its end from a later image, which is whole."""
         window = self._window
         last = max((after for _, after in self._inside(pos, end) if after < end), default=-1)
-        if last < 0 and window.skip_whitespace(end) == window.size:
-            # No separator after it tells which kind there may be inside: look for any.
-            at = pos
-            while (at := self._next_altered(at, end)) >= 0:
-                at = last = window.skip_whitespace(at)
         if last < 0:
             return False
         try:
@@ -193,14 +188,16 @@ class _Search:
         return next((at for at, after in inside if self._complete(after)), end)
 
     def _inside(self, pos: int, end: int) -> Iterator[tuple[int, int]]:
-        """Yield start and end of each separator within `pos`..`end` that an image follows."""
+        """Yield start and end of separators of any kind in `pos`..`end` that an image follows."""
         window = self._window
-        for separator in self._separators:
+        for pattern in _LINE_ENDS_NEAR:
             after = pos
-            while (at := window.find(separator, after, end)) >= 0:
+            while (at := window.search(pattern, _MOST_WHITESPACE, after, end)) >= 0:
                 after = window.skip_whitespace(at)
                 if after <= end and self._format_at(after):
-                    yield at, after
+                    gap = self._whitespace_before(after, pos)
+                    if self._separates(gap, after):
+                        yield gap, after
 
     def _end_of_damaged(self, pos: int, noticed: int) -> int:
         """Return where the damaged piece at `pos` ends, whose damage was noticed somewhere."""
@@ -247,10 +244,7 @@ class _Search:
     def _separates(self, start: int, end: int) -> bool:
         """Tell whether the whitespace `start`..`end` is a separator, altered or not."""
         data = self._window.peek(start, min(end - start, _MOST_WHITESPACE))
-        match = _FIRST_LINE_ENDS.match(data)
-        if match and len(self._separators) < _MOST_SEPARATORS:
-            self._separators.add(match[0])
-        return match is not None
+        return _FIRST_LINE_ENDS.match(data) is not None
 
     def _skip_separator(self, pos: int) -> int:
         """Return where the next piece begins; note it if the whitespace before is not newlines."""
