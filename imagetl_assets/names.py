@@ -60,6 +60,11 @@ def frame_name(number: int, count: int) -> str:
     return f"frame_{number:0{max(2, len(str(count)))}d}"
 
 
+def has_pattern(path: str) -> bool:
+    """Return whether a path has signs that stand for others, as in `*.png`."""
+    return any(sign in path for sign in "*?[")
+
+
 def _check_component(part: str, what: str) -> None:
     if part in ("", ".", ".."):
         raise InvalidName(f"{what} must not be empty or have empty, '.' or '..' parts")

@@ -53,10 +53,11 @@ class AutomationSettings:
     """What starts runs, when, and who is told of them.
 
     Attributes:
-        pattern: which upstream files the sensor looks at.
+        pattern: which upstream files the sensor looks at; with a slash at its end, which folders.
         runs_per_tick: how many runs the sensor requests at once, at most.
         files_per_run: how many new files have a run together, if very many are new.
         sensor_seconds: between two looks, at least; None: 5 for a local folder, else 60.
+        quiet_seconds: for which a file or folder has to stay as it is before its run.
         cron: when the schedule ticks.
         timezone: the IANA time zone that `cron` is meant in.
         notify_urls: apprise URLs that are told how runs end, with spaces between; secret.
@@ -67,6 +68,7 @@ class AutomationSettings:
     runs_per_tick: int = 25
     files_per_run: int = 25
     sensor_seconds: int | None = None
+    quiet_seconds: int = 0
     cron: str = "0 2 * * *"
     timezone: str = "UTC"
     notify_urls: str = field(default="", repr=False)
@@ -82,6 +84,7 @@ class AutomationSettings:
             runs_per_tick=_positive("IMAGETL_RUNS_PER_TICK", default.runs_per_tick),
             files_per_run=_positive("IMAGETL_FILES_PER_RUN", default.files_per_run),
             sensor_seconds=_positive("IMAGETL_SENSOR_SECONDS", 0) if seconds else None,
+            quiet_seconds=_positive("IMAGETL_QUIET_SECONDS", default.quiet_seconds),
             cron=os.environ.get("IMAGETL_CRON") or default.cron,
             timezone=os.environ.get("IMAGETL_TIMEZONE") or default.timezone,
             notify_urls=os.environ.get("IMAGETL_NOTIFY_URLS") or default.notify_urls,

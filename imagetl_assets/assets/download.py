@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from imagetl_assets.images.bundle import looks_like_bundle
 from imagetl_assets.records import RawFile, RecordError
@@ -43,23 +43,29 @@ class Obtained:
         skipped: whether it was there already.
         caution: what people should know of it, or None.
         compression: the name of that of the upstream file, which is stored unpacked, or None.
+        facts: see `UpstreamFile`.
     """
 
     raw: RawFile
     skipped: bool = False
     caution: str | None = None
     compression: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Download:
-    """What to download, under which name to keep it in a partition's folder, and how."""
+    """What to download, under which name to keep it in a partition's folder, and how.
+
+    `include` is a pattern of the names of images, if a folder is downloaded.
+    """
 
     url: str
     path: str
     on_existing: OnExisting
     limits: Limits
     refuse_private: bool
+    include: str | None = None
 
     def obtain(self, folder: PartitionFolder) -> Obtained:
         """Store the file, unless the one that is there will do.
@@ -76,7 +82,12 @@ class Download:
         if stored and self._may_be_current(stored):
             known = Known(stored.etag, stored.last_modified, stored.served_from)
         with open_upstream(
-            self.url, known, self.limits, refuse_private=self.refuse_private
+            self.url,
+            known,
+            self.limits,
+            refuse_private=self.refuse_private,
+            include=self.include,
+            earlier=lambda: self._earlier(folder, stored),
         ) as file:
             if file is None:
                 assert stored is not None  # only a known file can be unchanged
@@ -100,7 +111,13 @@ class Download:
         replaced = before if before and before.sha256 != sha256 else None
         cautions = [file.caution, self._other_source(replaced)]
         caution = "; ".join(filter(None, cautions)) or None
-        return Obtained(raw, caution=caution, compression=compression)
+        return Obtained(raw, caution=caution, compression=compression, facts=file.facts)
+
+    def _earlier(self, folder: PartitionFolder, stored: RawFile | None) -> BinaryIO | None:
+        """Open the file that was stored before, if it is from the same source."""
+        if stored is None or not self._may_be_current(stored):
+            return None
+        return folder.store.open(folder.path(stored.path), FileState(stored.size, stored.version))
 
     def _other_source(self, raw: RawFile | None) -> str | None:
         """Return what to tell if a raw file came from another URL than this one."""

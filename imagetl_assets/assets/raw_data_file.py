@@ -53,6 +53,13 @@ class RawDataFileConfig(Config):
             "redownload: always fetch."
         ),
     )
+    include: str | None = Field(
+        default=None,
+        description=(
+            "If it is a folder: take files whose path in it is like this, such as '*.jpg'. "
+            "Default: all whose names end like those of images."
+        ),
+    )
     connect_timeout: float = Field(
         default=DEFAULT.connect, gt=0, description="Seconds to wait to connect."
     )
@@ -122,6 +129,7 @@ def raw_data_file(
             on_existing=config.on_existing,
             limits=config.limits(),
             refuse_private=upstream.refuse_private,
+            include=config.include,
         )
         try:
             obtained = order.obtain(folder)
@@ -159,6 +167,7 @@ def _metadata(obtained: Obtained, uri: str, seconds: float) -> dict[str, Any]:
         "skipped": obtained.skipped,
         "seconds": round(seconds, 3),
     }
+    metadata.update(obtained.facts)
     if obtained.compression:
         metadata["unpacked from"] = obtained.compression
     if obtained.caution:

@@ -159,10 +159,13 @@ def _limits(instance: DagsterInstance, settings: AutomationSettings, seen: Seen)
     If more files wait than may have runs at one look, those that are new to Dagster share runs:
     they become partitions one after the other, and a run can be about a range of partitions.
     """
+    quiet_ms = settings.quiet_seconds * 1000
     if len(seen.waiting) <= settings.runs_per_tick and not seen.shared:
-        return Limits(settings.runs_per_tick)
+        return Limits(settings.runs_per_tick, quiet_ms=quiet_ms)
     known = set(instance.get_dynamic_partitions(PARTITIONS))
-    return Limits(settings.runs_per_tick, settings.files_per_run, lambda name: name not in known)
+    return Limits(
+        settings.runs_per_tick, settings.files_per_run, lambda name: name not in known, quiet_ms
+    )
 
 
 def _ended(instance: DagsterInstance, seen: Seen) -> dict[str, Collection[str]]:

@@ -1,9 +1,9 @@
 """What the sensor remembers of upstream files, and what it decides: functions without any I/O.
 
-A file is *due* once two looks in a row have found the same fingerprint: one that is still being
-written changes in between. Each change has a moment, that of the look which first found it. So a
-content that comes back is another change, and the same change has the same moment however often
-a look at it is repeated.
+A file is *due* once two looks in a row have found the same fingerprint, and it has had it for a
+settable time: one that is still being written changes in between. Each change has a moment, that of
+the look which first found it. So a content that comes back is another change, and the same change
+has the same moment however often a look at it is repeated.
 """
 
 from __future__ import annotations
@@ -93,17 +93,19 @@ class Decision:
 
 @dataclass(frozen=True)
 class Limits:
-    """How many runs are requested.
+    """How many runs are requested, and how soon.
 
     Attributes:
         runs: at one look, at most, with those over several files that have not ended yet.
         files: in one run, at most.
         may_share: whether a file may be in a run with others.
+        quiet_ms: how long a file has to stay as it is, in milliseconds.
     """
 
     runs: int
     files: int = 1
     may_share: Callable[[str], bool] = lambda name: False
+    quiet_ms: int = 0
 
 
 def decide(seen: Seen, listing: Listing, limits: Limits, moment: int) -> Decision:
@@ -116,7 +118,8 @@ def decide(seen: Seen, listing: Listing, limits: Limits, moment: int) -> Decisio
         mark = found.get(name)
         if mark == change.mark:
             waiting[name] = change
-            settled.append(name)
+            if not limits.quiet_ms or moment - change.moment >= limits.quiet_ms:
+                settled.append(name)
         elif mark is not None and not _is_requested(seen, name, mark):
             waiting[name] = Change(mark, moment)
         elif mark is None and name in unknown:

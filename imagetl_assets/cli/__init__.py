@@ -1,4 +1,4 @@
-"""The command line: `imagetl run`, `imagetl dev` and `imagetl sample`."""
+"""The command line: `imagetl run`, `imagetl dev`, `imagetl pack` and `imagetl sample`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands.add_parser("run", help="take one bundle to a clip"))
     _add_dev(commands.add_parser("dev", help="Dask cluster, Dagster UI and daemon, until Ctrl-C"))
+    _add_pack(commands.add_parser("pack", help="write the images of a folder as one bundle"))
     _add_sample(commands.add_parser("sample", help="write a synthetic bundle"))
     return parser
 
@@ -38,8 +39,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         nargs="?",
-        metavar="NAME|URL|FOLDER/FILE",
-        help="the bundle: a name in IMAGETL_UPSTREAM, a URL, or a file (default: a bundled sample)",
+        metavar="NAME|URL|FILE|FOLDER",
+        help=(
+            "the bundle: a name in IMAGETL_UPSTREAM, a URL, a file, or a folder of images, or a "
+            "pattern of them such as 'shots/*.jpg' (default: a bundled sample)"
+        ),
     )
     parser.add_argument(
         "--name", help="partition key, and folder of the results (default: the bundle's name)"
@@ -67,6 +71,17 @@ def _add_dev(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_dev)
 
 
+def _add_pack(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Write the images of a folder, of a pattern such as 'shots/*.jpg', or below the prefix of "
+        "a bucket as one bundle, with four newlines between them."
+    )
+    parser.add_argument("source", metavar="FOLDER")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE")
+    parser.add_argument("--include", metavar="PATTERN", help="take files like this only: '*.jpg'")
+    parser.set_defaults(command=_pack)
+
+
 def _add_sample(parser: argparse.ArgumentParser) -> None:
     parser.description = "Write a bundle of synthetic frames, the same bytes every time."
     parser.add_argument("-n", "--frames", type=int, default=27, help="number of frames")
@@ -86,6 +101,12 @@ def _dev(args: argparse.Namespace) -> int:
     from imagetl_assets.cli.dev import DevOptions, dev
 
     return dev(DevOptions(args.host, args.port, args.dashboard_port, args.workers))
+
+
+def _pack(args: argparse.Namespace) -> int:
+    from imagetl_assets.cli.pack import pack
+
+    return pack(args.source, args.output, args.include)
 
 
 def _sample(args: argparse.Namespace) -> int:

@@ -44,6 +44,12 @@ def _above_zero(text: str) -> int:
 
 RUN_OPTIONS = (
     RunOption("--path", "ops.raw_data_file.config.path", "name of the stored raw file"),
+    RunOption(
+        "--include",
+        "ops.raw_data_file.config.include",
+        "of a folder, take files like this only: '*.jpg'",
+        metavar="PATTERN",
+    ),
     RunOption("--filename", "ops.clip_gif.config.filename", "name of the clip"),
     RunOption(
         "--duration",

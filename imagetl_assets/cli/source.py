@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from imagetl_assets.names import has_pattern
+
 SAMPLE_NAME = "sample.img"
 SAMPLE_FRAMES = 27
 
@@ -28,8 +30,8 @@ def open_source(source: str | None) -> Iterator[Source]:
             yield Source(SAMPLE_NAME, url)
     elif "://" in source:
         yield Source(_last_name(source), source)
-    elif "/" in source or os.path.exists(source):
-        yield Source(os.path.basename(source), os.path.abspath(source))
+    elif "/" in source or os.path.exists(source) or has_pattern(source):
+        yield Source(_local_name(source), os.path.abspath(source))
     else:
         # Looked up here: the setting of this process counts, whatever that of a worker is.
         from imagetl_assets.settings import upstream_base
@@ -38,16 +40,29 @@ def open_source(source: str | None) -> Iterator[Source]:
         yield Source(source, file_url(upstream_base(), source))
 
 
+def _local_name(path: str) -> str:
+    """Return the name of a file or folder, or of the folder that a pattern is about."""
+    path = os.path.abspath(path)
+    while not os.path.lexists(path) and has_pattern(os.path.basename(path)):
+        path = os.path.dirname(path)
+    return os.path.basename(path)
+
+
 def _last_name(url: str) -> str:
     """Return the name of the file at a URL; escapes have a meaning in http(s) and file URLs only.
 
     >>> _last_name("https://example.org/a%20b.img?key=1"), _last_name("s3://bucket/a%20b?.img")
     ('a b.img', 'a%20b?.img')
+    >>> _last_name("s3://bucket/day/"), _last_name("s3://bucket/day/*.jpg")
+    ('day', 'day')
     """
     scheme, _, rest = url.partition("://")
     if scheme.lower() in ("http", "https", "file"):
         return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
-    return rest.rstrip("/").rpartition("/")[2]
+    parts = rest.rstrip("/").split("/")
+    while len(parts) > 1 and "*" in parts[-1]:  # the name of the folder that it is about
+        parts.pop()
+    return parts[-1]
 
 
 @contextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from imagetl_assets.upstream.errors import PermanentError, TransientError
 
@@ -25,6 +26,7 @@ class UpstreamFile:
         served_from: a hash of the URL that redirects have led to, which `etag` and `last_modified`
             are about; None where there are no redirects.
         caution: what cannot be made sure of, in one sentence, or None.
+        facts: what people may like to know of it, by name. All of them hold once it is read.
     """
 
     blocks: Iterator[bytes]
@@ -33,6 +35,7 @@ class UpstreamFile:
     last_modified: str | None
     served_from: str | None = None
     caution: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

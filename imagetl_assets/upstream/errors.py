@@ -21,3 +21,7 @@ class TransientError(UpstreamError):
 
 class PermanentError(UpstreamError):
     """It will not work until somebody changes something."""
+
+
+class NotAFile(PermanentError):
+    """There is no file of this name. It may be the name of a folder."""

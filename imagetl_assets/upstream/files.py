@@ -13,7 +13,12 @@ from imagetl_assets.storage import FileChanged, FileState, Store, StoreError, op
 from imagetl_assets.storage.file_version import file_state, version_of
 from imagetl_assets.storage.filesystem import S3_SCHEMES, is_chain, open_filesystem
 from imagetl_assets.upstream.base import BLOCK_BYTES, Known, Limits, UpstreamFile, all_of
-from imagetl_assets.upstream.errors import PermanentError, TransientError, UpstreamError
+from imagetl_assets.upstream.errors import (
+    NotAFile,
+    PermanentError,
+    TransientError,
+    UpstreamError,
+)
 from imagetl_assets.upstream.pace import Pace, TooSlow
 from imagetl_assets.upstream.urls import is_local, local_path, scheme_of
 
@@ -66,7 +71,7 @@ def _source(url: str) -> _Source:
     if is_local(url):
         path = os.path.abspath(local_path(url))
         if os.path.exists(path) and not os.path.isfile(path):
-            raise PermanentError(f"{redact_url(url)} is not a file")
+            raise NotAFile(f"{redact_url(url)} is not a file")
         folder, name = os.path.split(path)
         return _in_store(open_store(folder), name, again=True)
     if scheme_of(url) in S3_SCHEMES and not is_chain(url):
@@ -76,7 +81,7 @@ def _source(url: str) -> _Source:
     def look(fs: Any, path: str) -> _Source:
         info = fs.info(path)
         if info["type"] != "file":
-            raise PermanentError(f"{redact_url(url)} is not a file")
+            raise NotAFile(f"{redact_url(url)} is not a file")
         return _Source(
             int(info["size"]),
             _version(info),
@@ -138,7 +143,7 @@ def errors_explained(shown: str) -> Iterator[None]:
     except StoreError as error:
         raise (TransientError if error.may_pass else PermanentError)(str(error)) from None
     except (FileNotFoundError, NotADirectoryError):
-        raise PermanentError(f"{shown} does not exist") from None
+        raise NotAFile(f"{shown} does not exist") from None
     except PermissionError:
         raise PermanentError(f"{shown} may not be read") from None
     except FileChanged:

@@ -18,6 +18,7 @@ from imagetl_assets.storage.filesystem import S3_SCHEMES, is_chain
 from imagetl_assets.upstream.base import Limits
 from imagetl_assets.upstream.errors import PermanentError, UpstreamError
 from imagetl_assets.upstream.files import errors_explained, with_filesystem
+from imagetl_assets.upstream.folder import Place, folder_names
 from imagetl_assets.upstream.urls import file_url, is_local, local_path, scheme_of
 
 # A tick of a sensor ends after 60 s whatever it is doing.
@@ -55,7 +56,8 @@ def list_upstream(
 
     Args:
         base: as in `UpstreamFiles`.
-        pattern: what a file's name has to match, such as ``*.img``. Hidden files never do.
+        pattern: what a file's name has to match, such as ``*.img``. Hidden files never do. With a
+            slash at its end, such as ``*/``, it is about folders with images.
         known: names of files to ask for where there is no listing.
         former: fingerprints of an earlier listing, by name.
         refuse_private: see `UpstreamFiles`.
@@ -67,12 +69,26 @@ def list_upstream(
         return _asked_for(base, sorted(known), former or {}, refuse_private=refuse_private)
 
     def wanted(name: str) -> bool:
-        return fnmatchcase(name, pattern) and not name.startswith(".")
+        return fnmatchcase(name, pattern.rstrip("/")) and not name.startswith(".")
 
     with errors_explained(redact_url(base)):
+        if pattern.endswith("/"):
+            return _folders(base, wanted)
         if is_local(base):
             return _folder(local_path(base), wanted)
         return with_filesystem(base, lambda fs, path: _entries(fs, path, base, wanted))
+
+
+def _folders(base: str, wanted: Callable[[str], bool]) -> Listing:
+    """List the folders in a folder, or below a prefix, that have images."""
+    listing = Listing()
+    for name in filter(wanted, folder_names(base)):
+        folder = Place(file_url(base, name)).look()
+        if folder.images:
+            listing.found[name] = folder.version or folder.size_version
+            if folder.version is None:
+                listing.sizes_only.add(name)
+    return listing
 
 
 def _folder(path: str, wanted: Callable[[str], bool]) -> Listing:

@@ -46,6 +46,15 @@ def test_a_file_that_is_being_written_waits() -> None:
     assert watcher.due(a="4") == ["a"]
 
 
+def test_what_changes_often_waits_until_it_is_quiet() -> None:
+    watcher = Watcher()
+    watcher.limits = Limits(10, quiet_ms=3)
+    assert watcher.due(a="1") == []
+    assert watcher.due(a="1") == []
+    assert watcher.due(a="2") == []
+    assert [watcher.due(a="2") for _ in range(4)] == [[], [], ["a"], []]
+
+
 def test_a_content_that_comes_back_has_a_run_key_of_its_own() -> None:
     watcher = Watcher()
     keys = []

@@ -13,6 +13,7 @@ from imagetl_assets.definitions import defs
 
 VALUES = {
     "--path": "x.img",
+    "--include": "*.jpg",
     "--filename": "x.gif",
     "--duration": "50",
     "--loop": "3",

@@ -18,6 +18,11 @@ from imagetl_assets.cli.source import open_source
         ("/data/a%20b.img", "a%20b.img"),
         ("./a.img", "a.img"),
         ("all-images.img", "all-images.img"),
+        ("/data/photos/", "photos"),
+        ("/data/photos/*.jpg", "photos"),
+        ("/data/photos/**/a?.jpg", "photos"),
+        ("s3://bucket/photos/", "photos"),
+        ("s3://bucket/photos/**/*.jpg", "photos"),
     ],
 )
 def test_the_last_name_is_the_key(source: str, key: str) -> None:

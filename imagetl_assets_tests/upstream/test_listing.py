@@ -50,6 +50,27 @@ def test_a_prefix_of_a_bucket() -> None:
     assert set(list_upstream("memory://bucket/in", "*.img", []).found) == {"a.img"}
 
 
+def test_folders_of_images(tmp_path: Path) -> None:
+    for name in ("day 1/a.png", "day 1/deeper/b.png", "day 2/a.jpg", "text/a.txt", ".x/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "a.png").write_bytes(b"x")
+    before = list_upstream(str(tmp_path), "*/", []).found
+    assert set(before) == {"day 1", "day 2"}
+    assert set(list_upstream(str(tmp_path), "*2/", []).found) == {"day 2"}
+    (tmp_path / "day 1/deeper/c.png").write_bytes(b"x")
+    (tmp_path / "day 2/b.txt").write_bytes(b"x")
+    after = list_upstream(str(tmp_path), "*/", []).found
+    assert after["day 2"] == before["day 2"]
+    assert after["day 1"] != before["day 1"]
+
+
+def test_folders_of_images_in_a_bucket() -> None:
+    files = MemoryFileSystem()
+    files.pipe({"/days/day 1/a.png": b"x", "/days/day 2/b/c.png": b"x", "/days/d.png": b"x"})
+    assert set(list_upstream("memory://days", "*/", []).found) == {"day 1", "day 2"}
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UpstreamError, match="does not exist"):
         list_upstream(str(tmp_path / "no"), "*.img", [])

@@ -1,0 +1,64 @@
+"""`imagetl pack`: write the images of a folder as one bundle with four newlines between them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imagetl_assets.upstream.folder import Folder
+
+_SEPARATOR = b"\n\n\n\n"
+
+
+def pack(source: str, output: str, include: str | None) -> int:
+    """Write the bundle, say how many images it has, and return 0; or say why not, and return 1.
+
+    Args:
+        source: a folder, a pattern, or the prefix of a bucket.
+        output: path of the bundle, which is replaced if it is there.
+        include: as for `imagetl run`.
+    """
+    from imagetl_assets.upstream import UpstreamError
+    from imagetl_assets.upstream.files import errors_explained
+    from imagetl_assets.upstream.folder import Place, find_place, no_images
+
+    written = f"{output}.part"
+    try:
+        with errors_explained(source):
+            folder = (find_place(source, include) or Place(source, include=include)).look()
+        if not folder.images:
+            return _fail(no_images(folder, source))
+        with open(written, "wb") as out:
+            for data in _contents(folder):
+                out.write(_SEPARATOR * bool(out.tell()))
+                out.write(data)
+        os.replace(written, output)
+    except UpstreamError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"cannot write {output}: {error.strerror}")
+    finally:
+        with suppress(OSError):
+            os.unlink(written)
+    print(f"{len(folder.images):,} images in {output}")
+    return 0
+
+
+def _contents(folder: Folder) -> Iterator[bytes]:
+    from imagetl_assets.storage import open_store
+    from imagetl_assets.storage.base import in_blocks
+    from imagetl_assets.upstream.files import errors_explained
+
+    for group in in_blocks(folder.images, lambda image: image.size):
+        with errors_explained(folder.root):
+            contents = list(open_store(folder.root).read_many([image.name for image in group]))
+        yield from contents
+
+
+def _fail(problem: str) -> int:
+    print(f"imagetl: {problem}", file=sys.stderr)
+    return 1

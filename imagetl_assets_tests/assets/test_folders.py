@@ -1,0 +1,48 @@
+"""Runs over folders of images: as partitions of the upstream, and again when they have grown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from testbed.bundles import tiny_frame
+from testbed.pipeline import Pipeline
+
+
+@pytest.fixture
+def folders(tmp_path: Path, pipeline: Pipeline) -> Path:
+    pipeline.upstream = str(tmp_path / "upstream")
+    day = tmp_path / "upstream" / "day 1"
+    day.mkdir(parents=True)
+    for number in (1, 2, 10):
+        (day / f"{number}.png").write_bytes(tiny_frame(number, format="PNG"))
+    (day / "notes.txt").write_bytes(b"text")
+    return day
+
+
+def test_a_folder_is_a_partition_that_grows(pipeline: Pipeline, folders: Path) -> None:
+    outcome = pipeline.run("day 1")
+    assert outcome.success
+    assert outcome.metadata("raw_data_file")["images"] == 3
+    assert outcome.metadata("raw_data_file")["other files"] == 1
+    assert outcome.metadata("frames")["bundle"] == "TAR archive"
+    assert outcome.metadata("frames")["first names"] == [[0, "1.png"], [1, "2.png"], [2, "10.png"]]
+    assert pipeline.run("day 1").metadata("raw_data_file")["skipped"]
+    (folders / "11.gif").write_bytes(tiny_frame(11))
+    grown = pipeline.run("day 1")
+    assert grown.metadata("raw_data_file")["images kept from before"] == 3
+    assert grown.metadata("clip_gif")["frames"] == 4
+    assert pipeline.file("frames/frame_03.gif", "day 1").read_bytes() == tiny_frame(11)
+
+
+def test_include_is_a_part_of_the_config(pipeline: Pipeline, folders: Path) -> None:
+    outcome = pipeline.run("day 1", raw={"include": "1*.png"})
+    assert outcome.metadata("frames")["first names"] == [[0, "1.png"], [1, "10.png"]]
+    assert pipeline.run("day 1").metadata("frames")["frames"] == 3
+
+
+def test_a_folder_without_images_fails_in_one_line(pipeline: Pipeline, folders: Path) -> None:
+    assert pipeline.run("day 1", raw={"include": "*.jpg"}).failure.endswith(
+        "but 4 other files, such as 1.png, 10.png, 2.png"
+    )
