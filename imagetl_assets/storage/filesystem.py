@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
+
+from imagetl_assets.redact import redact_url
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 S3_SCHEMES = ("s3", "s3a")
+
+_WITH_BUCKET = (*S3_SCHEMES, "gs", "gcs", "az", "abfs", "abfss")
+_SCHEMES = (*_WITH_BUCKET, "http", "https", "file", "ftp", "sftp", "ssh", "smb", "hdfs", "memory")
+_NEARLY_URL = re.compile(rf"({'|'.join(_SCHEMES)})(?::|//)(.*)", re.IGNORECASE | re.DOTALL)
 
 # botocore repeats a request that gets no answer, or the answer that the store is busy (500, 502,
 # 503, 504, SlowDown), after random times that double, for up to 15 seconds. For some errors, among
@@ -40,6 +47,25 @@ def open_filesystem(url: str) -> tuple[AbstractFileSystem, str]:
         fs.retries = _S3_ROUNDS
     path = kind._strip_protocol(probe)[:-1] + inner
     return fs, path.rstrip("/") or kind.root_marker
+
+
+def typing_error(url: str) -> str | None:
+    """Return what is wrong with a URL that would be taken for a path, or lacks its bucket.
+
+    >>> typing_error("s3:/bucket/images")
+    'a typing error in the URL s3://bucket/images: it has to begin with s3://'
+    """
+    if not (match := _NEARLY_URL.match(url)):
+        return None
+    scheme = match[1].lower()
+    meant = f"{scheme}://{'/' * (scheme == 'file')}{match[2].lstrip('/')}"
+    if scheme in _WITH_BUCKET:
+        well_written = url.startswith(f"{scheme}://") and not url.startswith(f"{scheme}:///")
+    else:
+        well_written = match[0][len(scheme) :].startswith("://")
+    if well_written or url.startswith(f"{scheme}::"):
+        return None
+    return f"a typing error in the URL {redact_url(meant)}: it has to begin with {scheme}://"
 
 
 def is_chain(url: str) -> bool:

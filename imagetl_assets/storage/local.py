@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import uuid
@@ -12,23 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imagetl_assets.names import RESERVED_FOLDER
-from imagetl_assets.storage.base import FileChanged, FileState, Store, StoreError
+from imagetl_assets.storage.base import FileChanged, FileState, Store
 from imagetl_assets.storage.file_version import local_state
+from imagetl_assets.storage.local_errors import explained, store_error
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-# It would be the same at the next attempt: no right, a file where a folder has to be, a bad name.
-_CANNOT_BE_WRITTEN = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-    errno.EINVAL,
-)
-_REASONS = dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file is where a folder has to be")
 # What is left of a disk for others: this much, or a twentieth of a small one.
 _RESERVE = 1024**3
 
@@ -43,21 +29,31 @@ class LocalStore(Store):
         self.root = root
 
     def identity(self) -> str:
-        """Return the id in a file that whoever used the folder first has written."""
-        path = self._path / RESERVED_FOLDER / "id"
-        with suppress(FileNotFoundError):
-            return path.read_text()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        mine = path.with_name(f"id.{uuid.uuid4()}")
-        mine.write_text(str(uuid.uuid4()))
-        try:
-            # Unlike a rename, a link never replaces an id that another process has just written.
-            os.link(mine, path)
-        except FileExistsError:
-            pass
-        finally:
-            mine.unlink()
-        return path.read_text()
+        """Return the id in a file that whoever used the folder first has written.
+
+        It is in a folder of its own: unlike a file, a folder that is renamed never replaces one
+        that another process has just made, and unlike hard links, all file systems have that.
+        """
+        place = self._path / RESERVED_FOLDER / "identity"
+        with explained(place):
+            if (known := self._known_identity(place)) is not None:
+                return known
+            mine = place.with_name(f"identity.{uuid.uuid4()}")
+            try:
+                mine.mkdir(parents=True)
+                (mine / "id").write_text(str(uuid.uuid4()))
+                mine.rename(place)
+            except OSError:
+                shutil.rmtree(mine, ignore_errors=True)
+                if not place.exists():
+                    raise
+            return (place / "id").read_text()
+
+    def _known_identity(self, place: Path) -> str | None:
+        for path in (place / "id", place.with_name("id")):  # the latter is of older versions
+            with suppress(FileNotFoundError):
+                return path.read_text()
+        return None
 
     def uri(self, key: str) -> str:
         return (self._path / key).as_uri()
@@ -88,13 +84,8 @@ class LocalStore(Store):
         except BaseException as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            if isinstance(error, OSError) and error.errno in _NO_ROOM:
-                raise StoreError(
-                    f"{path.parent}: disk full; make room and run it again", may_pass=False
-                ) from None
-            if isinstance(error, OSError) and error.errno in _CANNOT_BE_WRITTEN:
-                reason = _REASONS.get(error.errno) or (error.strerror or "").lower()
-                raise StoreError(f"{path} cannot be written: {reason}", may_pass=False) from None
+            if isinstance(error, OSError) and (known := store_error(error, path)):
+                raise known from None
             raise
 
     def room(self) -> int | None:

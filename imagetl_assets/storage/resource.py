@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 from imagetl_assets.names import InvalidName
 from imagetl_assets.partitions import register_partition
 from imagetl_assets.storage.base import Store, StoreError
+from imagetl_assets.storage.local_errors import store_error
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.store_kinds import open_store
 
@@ -30,9 +31,11 @@ def store_errors_as_failures() -> Iterator[None]:
         yield
     except StoreError as error:
         raise Failure(str(error), allow_retries=error.may_pass) from None
-    except (PermissionError, NotADirectoryError) as error:
-        reason = (error.strerror or "no right").lower()
-        raise Failure(f"{error.filename}: {reason}", allow_retries=False) from None
+    except OSError as error:
+        # From the file system of a local storage, if it names a file.
+        if error.filename is None or not (known := store_error(error, error.filename)):
+            raise
+        raise Failure(str(known), allow_retries=False) from None
 
 
 class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]

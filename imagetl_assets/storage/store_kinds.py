@@ -8,7 +8,8 @@ from importlib import import_module
 from urllib.parse import unquote, urlsplit
 
 from imagetl_assets.redact import redact_url
-from imagetl_assets.storage.base import Store
+from imagetl_assets.storage.base import Store, StoreError
+from imagetl_assets.storage.filesystem import typing_error
 
 # Module and class of the stores for which what fsspec does for all of them is not enough, by the
 # scheme of their URLs. They are imported when they are needed, as that takes long.
@@ -34,7 +35,13 @@ def is_local(root: str) -> bool:
 
 @lru_cache(maxsize=8)
 def open_store(root: str) -> Store:
-    """Return the store at `root`: a folder, or an fsspec URL such as ``s3://bucket/prefix``."""
+    """Return the store at `root`: a folder, or an fsspec URL such as ``s3://bucket/prefix``.
+
+    Raises:
+        StoreError: it looks like a URL, but for a typing error.
+    """
+    if problem := typing_error(root):
+        raise StoreError(problem, may_pass=False)
     if is_local(root):
         from imagetl_assets.storage.local import LocalStore
 

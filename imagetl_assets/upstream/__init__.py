@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from imagetl_assets.storage.filesystem import is_chain
+from imagetl_assets.storage.filesystem import is_chain, typing_error
 from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, source_id
 from imagetl_assets.upstream.errors import NotAFile, PermanentError, TransientError, UpstreamError
 from imagetl_assets.upstream.files import open_file
@@ -50,6 +50,8 @@ def open_upstream(
     Raises:
         UpstreamError: see there.
     """
+    if problem := typing_error(url):
+        raise PermanentError(problem)
     scheme = scheme_of(url)
     if scheme in ("http", "https"):
         from imagetl_assets.upstream.http import open_http

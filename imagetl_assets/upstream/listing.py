@@ -14,7 +14,7 @@ from typing import Any
 
 from imagetl_assets.redact import redact_url
 from imagetl_assets.storage.file_version import file_state, version_of
-from imagetl_assets.storage.filesystem import S3_SCHEMES, is_chain
+from imagetl_assets.storage.filesystem import S3_SCHEMES, is_chain, typing_error
 from imagetl_assets.upstream.base import Limits
 from imagetl_assets.upstream.errors import PermanentError, UpstreamError
 from imagetl_assets.upstream.files import errors_explained, with_filesystem
@@ -65,6 +65,8 @@ def list_upstream(
     Raises:
         UpstreamError: the upstream does not answer, or is not there.
     """
+    if problem := typing_error(base):
+        raise PermanentError(problem)
     if scheme_of(base) in ("http", "https"):
         return _asked_for(base, sorted(known), former or {}, refuse_private=refuse_private)
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from dagster import (
@@ -18,6 +14,7 @@ from dagster import (
 )
 
 from imagetl_assets.definitions import define
+from imagetl_assets_tests.disks import mounted
 from imagetl_assets_tests.end_to_end.test_several_files import add_files, failure_of, run_range
 from testbed import bundles
 from testbed.http_server import HttpServer, file, status
@@ -117,24 +114,11 @@ def test_only_what_failed_is_tried_again(pipeline: Pipeline, server: HttpServer)
     assert asked.count("/000.img") == asked.count("/002.img") == 1
 
 
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    folder.mkdir(parents=True)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no file system can be mounted here: {error}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_disk_that_is_full_half_way(pipeline: Pipeline, server: HttpServer) -> None:
     names = add_files(pipeline, server, 3)
     server.answers["/001.img"] = file(bundles.noise(9))
-    with small_disk(pipeline.root / "001.img", f"{len(bundles.noise(9)) * 3 // 2 // 1024}k"):
+    size = f"size={len(bundles.noise(9)) * 3 // 2 // 1024}k"
+    with mounted(pipeline.root / "001.img", size):
         result = run_range(pipeline, names)
         assert "1 of 3 files failed: 001.img: " in failure_of(result)
         assert "disk full" in failure_of(result)
