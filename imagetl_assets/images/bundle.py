@@ -15,6 +15,7 @@ from imagetl_assets.images.bundles.kind import (
     Remarks,
 )
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.unknown import READABLE, what_it_is
 from imagetl_assets.images.window import BLOCK_SIZE, Window
 
 __all__ = [
@@ -72,22 +73,10 @@ def looks_like_bundle(head: bytes) -> str | None:
     """Tell from the first bytes of a file (`SNIFFED` will do) what is wrong with it, if anything.
 
     Returns:
-        None if it begins as a bundle of some kind does; else a short text that fits after
-        "this is not a bundle of images: ".
+        None if it begins as a bundle of some kind does; else a text that fits after "this is
+        not a bundle of images: ": what it is, and what can be read.
     """
     window = Window.over(head)
     if any(kind.recognises(window) for kind in KINDS):
         return None
-    start = head.lstrip()
-    if not start:
-        return "it is empty" if not head else "it starts with nothing but newlines and spaces"
-    text = start.lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return "it starts like an HTML page"
-    if text.startswith(b"<"):
-        return "it starts like XML"
-    if text.startswith((b"{", b"[")):
-        return "it starts like JSON"
-    if start.startswith(b"\x1f\x8b"):
-        return "it starts like a gzip archive"
-    return f"its first bytes are those of no known image format ({start[:8].hex(' ')})"
+    return f"{what_it_is(head)}. {READABLE}"

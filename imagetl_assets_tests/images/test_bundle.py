@@ -231,13 +231,22 @@ def test_a_file_that_shrinks_is_no_damaged_frame() -> None:
         (b"<?xml version='1.0'?>", "XML"),
         (b'{"error": 404}', "JSON"),
         (b"\x1f\x8b\x08\0", "gzip"),
-        (b"version https://git-lfs", "no known image format (76 65 72"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS"),
+        (b"%PDF-1.7\n%\xe2\xe3" + bytes(99), "(application/pdf)"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "it seems to be: HEIF Image format"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1" + bytes(99), "(image/avif)"),
+        (b"7z\xbc\xaf'\x1c\0\4" + bytes(99), "7-Zip"),
+        (b"\x7fELF\2\1\1" + bytes(99), "ELF executable"),
+        (b"a letter\nto somebody", "it starts like a text (61 20 6c"),
+        (bytes(512), "those of no known format (00 00"),
+        (b"\x80\x81\x99\x98" * 99, "those of no known format (80 81"),
     ],
 )
 def test_what_is_no_bundle_is_named(head: bytes, problem: str) -> None:
     answer = looks_like_bundle(head)
     assert answer is not None
     assert problem in answer
+    assert answer.endswith("images with four newlines between them")
 
 
 @pytest.mark.parametrize("kind", EACH)
