@@ -9,7 +9,12 @@ DEFAULT_STORAGE = "storage"
 DEFAULT_UPSTREAM = "https://github.com/cicdw/image-data/raw/master"
 
 # Those that the Dask workers of a run need, with the values that its own process has.
-WORKER_SETTINGS = ("IMAGETL_STORAGE", "IMAGETL_UPSTREAM", "IMAGETL_REFUSE_PRIVATE")
+WORKER_SETTINGS = (
+    "IMAGETL_STORAGE",
+    "IMAGETL_UPSTREAM",
+    "IMAGETL_REFUSE_PRIVATE",
+    "IMAGETL_STEP_SECONDS",
+)
 
 
 def storage_root() -> str:
@@ -41,6 +46,13 @@ def scheduler_address() -> str | None:
 def private_addresses_refused() -> bool:
     """Return whether upstream files at private addresses are refused (`IMAGETL_REFUSE_PRIVATE`)."""
     return os.environ.get("IMAGETL_REFUSE_PRIVATE", "").lower() in ("1", "true", "yes")
+
+
+def step_seconds() -> int:
+    """Return how long a step may work on one file (`IMAGETL_STEP_SECONDS`); 0: no limit."""
+    if os.environ.get("IMAGETL_STEP_SECONDS") == "0":
+        return 0
+    return _positive("IMAGETL_STEP_SECONDS", 6 * 3600)
 
 
 def fresh_days() -> int:

@@ -10,14 +10,17 @@ fails, once it has materialized what could be done. So each partition has its ow
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from dagster import AssetExecutionContext, Failure, OpExecutionContext, RetryPolicy
 
 from imagetl_assets.dagster_private import followers
 from imagetl_assets.file_failures import note_failure, noted_up_to, summary
+from imagetl_assets.images.time_limit import OutOfTime, time_limit
 from imagetl_assets.partitions import partition_keys
+from imagetl_assets.settings import step_seconds
 from imagetl_assets.storage.resource import store_errors_as_failures
 
 T = TypeVar("T")
@@ -87,7 +90,7 @@ def try_each_file(
         failed: dict[str, Failure] = {}
         for key in left:
             try:
-                with store_errors_as_failures():
+                with _errors_as_failures():
                     done[key] = work(key)
             except Failure as failure:
                 failed[key] = failure
@@ -141,12 +144,26 @@ def _do_one(
     context: Context, asset: str, key: str, work: Callable[[str], T], policy: RetryPolicy
 ) -> T:
     try:
-        with store_errors_as_failures():
+        with _errors_as_failures():
             return work(key)
     except Failure as failure:
         if not failure.allow_retries or context.retry_number >= policy.max_retries:
             note_failure(context, asset, key, failure.description or "")
         raise
+
+
+@contextmanager
+def _errors_as_failures() -> Iterator[None]:
+    """Turn what is wrong with the storage, or takes too long, into the failure of a step."""
+    seconds = step_seconds()
+    try:
+        with store_errors_as_failures(), time_limit(seconds) if seconds else nullcontext():
+            yield
+    except OutOfTime as error:
+        raise Failure(
+            f"{error}, which the setting IMAGETL_STEP_SECONDS allows for one file in a step",
+            allow_retries=False,
+        ) from None
 
 
 def _wait(context: Context, policy: RetryPolicy, attempt: int, failures: Sequence[Failure]) -> None:

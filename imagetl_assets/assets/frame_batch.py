@@ -13,6 +13,7 @@ from imagetl_assets.images import bundle, gif
 from imagetl_assets.images.bundle import DamagedFrame, FrameImage
 from imagetl_assets.images.delta import delta
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.transcode import to_gif
 from imagetl_assets.records import FrameIndex, RawFile, StoredDelta, StoredFrame, StoredFrameBatch
 from imagetl_assets.storage import FileChanged, FileState
@@ -42,6 +43,7 @@ def store_frame_batch(
     files = _Files(folder.store)
     previous = _previous(folder, index, positions) if index.optimize else None
     for position, image in zip(positions, _images(folder, index, positions), strict=True):
+        check_time()
         span = index.frames[position]
         try:
             frame = _as_gif(image, index)

@@ -29,6 +29,7 @@ from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import BundleKind, DamagedFrame, FrameSpan, Remarks
 from imagetl_assets.images.errors import BundleError
+from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.window import Window
 from imagetl_assets.mapped_steps import frame_batches, frames_per_step, mapped_steps
 from imagetl_assets.records import FrameIndex, RawFile
@@ -120,7 +121,11 @@ def _find(
             window = Window(file)
             found = bundle.kind_of(window)
             kind = found.name
-            return found, list(found.pieces(window, remarks))
+            pieces = []
+            for piece in found.pieces(window, remarks):
+                check_time()
+                pieces.append(piece)
+            return found, pieces
     except (FileChanged, FileNotFoundError):
         raise raw_file_changed(folder, raw) from None
     except BundleError as error:

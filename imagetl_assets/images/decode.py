@@ -13,15 +13,23 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from imagetl_assets.images import gif, image_formats
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.time_limit import OutOfTime, check_time
 
 if TYPE_CHECKING:
     import PIL.Image
 
 MAX_PIXELS = 64_000_000
-"""Default limit for one picture; converting one of that size takes up to a gigabyte."""
+"""Default limit for one picture.
 
-ANIMATION = 32
-"""All images of an animation together may have this many times the pixels of one picture."""
+Converting one of that size takes up to 0.95 GB beside its encoded bytes; 1.2 GB if it is resized.
+"""
+
+ANIMATION = 4
+"""All images of an animation together may have this many times the pixels of one picture.
+
+Each of them counts with all pixels of the animation, however few it changes: so many are composed
+and converted for it. A frame of the most pixels that are allowed takes about ten seconds.
+"""
 
 _FORMATS = [name for name in image_formats.FORMATS if name != "GIF"]
 
@@ -99,9 +107,10 @@ def _gif_pictures(
     layout = gif.parse(data)
     width, height, _ = gif.screen_size([layout])
     check_size(width, height, max_pixels)
-    _check_total(width * height * len(layout.images), max_together)
+    check_total(width * height * len(layout.images), max_together)
     canvas = None
     for image in layout.images:
+        check_time()
         table, block = gif.image_bytes(image, data)
         drawn = gif.pixels(image, table, block)
         drawn.putpalette(table)
@@ -127,19 +136,21 @@ def _other_pictures(
     file: BinaryIO, max_pixels: int, max_together: int | None, first: int = 0
 ) -> Iterator[PIL.Image.Image]:
     """Yield the images of a picture that is no GIF, from the image `first` on."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
         with Image.open(file, formats=_FORMATS) as picture:
             total = 0
-            for number in _numbers(picture)[first:]:
+            numbers = _numbers(picture)
+            for number in numbers[first:]:
+                check_time()
                 picture.seek(number)
                 check_size(picture.width, picture.height, max_pixels)
                 total += picture.width * picture.height
-                _check_total(total, max_together)
+                check_total(total, max_together)
                 picture.load()
-                yield ImageOps.exif_transpose(_eight_bit(picture))
-    except (ImageError, MemoryError):
+                yield _upright(_eight_bit(picture), alone=len(numbers) == 1)
+    except (ImageError, MemoryError, OutOfTime):
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"the picture is too large: {error}") from error
@@ -147,10 +158,24 @@ def _other_pictures(
         raise ImageError(f"the picture cannot be decoded: {error}") from error
 
 
-def _check_total(pixels: int, max_together: int | None) -> None:
+def check_total(pixels: int, max_together: int | None) -> None:
     """Raise ImageError if the images of an animation have too many pixels together."""
     if max_together is not None and pixels > max_together:
         raise ImageError(f"the animation has more than {max_together:,} pixels")
+
+
+def _upright(picture: PIL.Image.Image, *, alone: bool) -> PIL.Image.Image:
+    """Return a picture turned as the EXIF orientation says.
+
+    It is the same object, to save memory, if it is alone in its file. Else it is a copy, as the
+    next image of the file takes the place of this one.
+    """
+    from PIL import ImageOps
+
+    if alone:
+        ImageOps.exif_transpose(picture, in_place=True)
+        return picture
+    return ImageOps.exif_transpose(picture)
 
 
 def _numbers(picture: PIL.Image.Image) -> range:

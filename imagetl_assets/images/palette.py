@@ -48,7 +48,7 @@ def _flat(picture: PIL.Image.Image) -> PIL.Image.Image:
     from PIL import Image
 
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         alpha = picture.getchannel("A").point(lambda value: 255 if value >= 128 else 0)
         if alpha.getextrema() != (255, 255):
             flat = Image.new("RGBA", picture.size)

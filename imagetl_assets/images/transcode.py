@@ -27,7 +27,7 @@ def to_gif(
 
     Args:
         data: an encoded picture: GIF, PNG, JPEG, BMP, WebP or TIFF. Or one that is decoded.
-        max_pixels: the limit for one image; all images of an animation may have 32 times as many.
+        max_pixels: the limit for one image; all images of an animation may have 4 times as many.
         resize: the new width in pixels (int), or a factor (float); the proportions are kept.
 
     Colours are exact where an image has at most 256 (transparency counts as one); otherwise they
@@ -44,6 +44,8 @@ def to_gif(
         layout = gif.parse(data)
         screen = gif.screen_size([layout])
         decode.check_size(screen.width, screen.height, max_pixels)
+        pixels = screen.width * screen.height * len(layout.images)
+        decode.check_total(pixels, decode.ANIMATION * max_pixels)
         if resize is None and (len(layout.images) == 1 or not screen.clear):
             return data
     encoded = [
@@ -83,4 +85,5 @@ def _resized(
     size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
     decode.check_size(*size, max_pixels)
     mode = "RGBA" if picture.has_transparency_data else "RGB"
-    return picture.convert(mode).resize(size, Image.Resampling.LANCZOS)
+    converted = picture if picture.mode == mode else picture.convert(mode)
+    return converted.resize(size, Image.Resampling.LANCZOS)

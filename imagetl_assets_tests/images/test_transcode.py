@@ -210,6 +210,14 @@ def test_pixel_limit_of_an_animation() -> None:
         to_gif(out.getvalue(), max_pixels=63)
 
 
+def test_the_pixel_limit_of_an_animation_is_that_of_one_that_is_stored_as_it_is() -> None:
+    """Its pixels are decoded once, to be sure of them."""
+    whole = [Picture(10, 10, bytes(100), bytes(12))] * 5
+    assert to_gif(Gif(10, 10, whole[:4]).encode(), max_pixels=100)
+    with pytest.raises(ImageError, match="the animation has more than 400 pixels"):
+        to_gif(Gif(10, 10, whole).encode(), max_pixels=100)
+
+
 def test_a_large_screen_is_refused_before_it_is_made() -> None:
     with pytest.raises(ImageError, match="allowed"):
         to_gif(Gif(65535, 65535, [Picture(1, 1, b"\0", bytes(12))]).encode())

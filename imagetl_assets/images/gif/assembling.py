@@ -14,6 +14,7 @@ from imagetl_assets.images.gif.blocks import LOOP, SCREEN, SIGNATURES, image_byt
 from imagetl_assets.images.gif.first_image import prepare
 from imagetl_assets.images.gif.layout import KEEP, TO_BACKGROUND, TO_PREVIOUS, GifImage, GifLayout
 from imagetl_assets.images.gif.screens import Screen
+from imagetl_assets.images.time_limit import check_time
 
 _LONGEST = 655_350  # milliseconds
 
@@ -69,6 +70,7 @@ def assemble(
         counted.write(_loop(loop))
     count = 0
     for layout, source in frames:
+        check_time()
         delay = next(delays)
         for image in layout.images:
             table, data = image_bytes(image, source)

@@ -11,6 +11,7 @@ from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.gif.blocks import SCREEN, SIGNATURES, image_bytes, image_head
 from imagetl_assets.images.gif.layout import GifImage, GifLayout
 from imagetl_assets.images.gif.parsing import parse
+from imagetl_assets.images.time_limit import check_time
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -23,6 +24,7 @@ def check_pixels(data: bytes | memoryview, layout: GifLayout | None = None) -> N
         ImageError: image data that are damaged or hold fewer pixels than the image has.
     """
     for image in (layout or parse(data)).images:
+        check_time()
         pixels(image, *image_bytes(image, data))
 
 

@@ -1,0 +1,51 @@
+"""`python -m` this with a mode and a format: print by how many bytes a conversion lets it grow.
+
+The picture has as many pixels as are allowed.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from math import isqrt
+from pathlib import Path
+
+from PIL import Image
+
+from imagetl_assets.images.decode import MAX_PIXELS
+from imagetl_assets.images.gif import check_pixels
+from imagetl_assets.images.transcode import to_gif
+
+STATUS = Path("/proc/self/status")
+
+
+def peak() -> int:
+    """Return the most memory that this process has had so far, in bytes."""
+    match = re.search(r"^VmHWM:\s+(\d+) kB$", STATUS.read_text(), re.M)
+    assert match is not None
+    return int(match[1]) * 1024
+
+
+def encoded(mode: str, kind: str, side: int) -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((side, side)).convert(mode).save(out, kind)
+    return out.getvalue()
+
+
+def main() -> None:
+    """Convert a picture that another process has written; a small one before, for all imports."""
+    mode, kind, path, *resize = sys.argv[1:]
+    if not Path(path).exists():
+        Path(path).write_bytes(encoded(mode, kind, isqrt(MAX_PIXELS)))
+        return
+    data = Path(path).read_bytes()
+    factor = float(resize[0]) if resize else None
+    to_gif(encoded(mode, kind, 9), resize=factor)
+    before = peak()
+    check_pixels(to_gif(data, resize=factor))
+    print(peak() - before)
+
+
+if __name__ == "__main__":
+    main()
