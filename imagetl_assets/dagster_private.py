@@ -32,6 +32,9 @@ from dagster._core.definitions.partitions.subset import DefaultPartitionsSubset
 # What `define_asset_job` returns. Missing: its name in `dagster`, for annotations.
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+# What Ctrl-C raises while Dagster executes a run. Missing: its name in `dagster`.
+from dagster._core.errors import DagsterExecutionInterruptedError
+
 # The type of the errors in events. Missing: its name in `dagster`, which exports the events.
 from dagster_shared.error import SerializableErrorInfo
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from dagster._core.definitions.reconstruct import ReconstructableJob
 
 __all__ = [
+    "INTERRUPTS",
     "PARTITION_TAG",
     "RANGE_END_TAG",
     "RANGE_START_TAG",
@@ -57,6 +61,9 @@ __all__ = [
     "run_events",
     "step_of",
 ]
+
+INTERRUPTS = (DagsterExecutionInterruptedError, KeyboardInterrupt)
+"""What an interrupt raises in the process of a run."""
 
 PARTITION_TAG = "dagster/partition"
 """The tag of a run that names its partition. It is in Dagster's documentation of run tags, but its

@@ -13,6 +13,7 @@ from imagetl_assets.automation import (
     new_upstream_files,
     nightly,
     notifications,
+    remove_upstream_file,
 )
 from imagetl_assets.checks import checks
 from imagetl_assets.dask_executor import dask_executor
@@ -48,7 +49,7 @@ def define(
     return Definitions(
         assets=[raw_data_file, frames_and_files, *clips],
         asset_checks=checks,
-        jobs=[job, several, check_stored],
+        jobs=[job, several, check_stored, remove_upstream_file],
         schedules=[nightly(job, automation)],
         sensors=[
             new_upstream_files(

@@ -24,6 +24,8 @@ def check_partition_key(key: str) -> str:
     >>> check_partition_key("holiday pictures ☀.img")
     'holiday pictures ☀.img'
     """
+    if not key:
+        raise InvalidName("the partition key is empty: it must be a file name")
     if "/" in key:
         raise InvalidName(f"partition key {key!r} must be a file name, without '/'")
     _check_component(key, f"partition key {key!r}")
@@ -48,6 +50,17 @@ def check_path(path: str) -> str:
         _check_component(part, what)
     if parts[0] in (FRAMES_FOLDER, RESERVED_FOLDER):
         raise InvalidName(f"{what} must not lie in {parts[0]!r}, which imagetl uses itself")
+    return path
+
+
+def check_clip_name(path: str, format: str) -> str:
+    """Return `path` if it can name a clip in this format, else raise InvalidName.
+
+    >>> check_clip_name("holiday.gif", "gif")
+    'holiday.gif'
+    """
+    if not check_path(path).lower().endswith(f".{format}"):
+        raise InvalidName(f"path {path!r} must end in .{format}, as that is what the clip is")
     return path
 
 

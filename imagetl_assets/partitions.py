@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
 from dagster import (
     AssetExecutionContext,
@@ -16,7 +15,7 @@ from dagster import (
 )
 
 from imagetl_assets.dagster_private import PARTITION_TAG, RANGE_START_TAG, PartitionLoadingContext
-from imagetl_assets.names import InvalidName, check_partition_key
+from imagetl_assets.names import check_partition_key
 
 DEFAULT_FILE = "all-images.img"
 
@@ -34,12 +33,9 @@ upstream_files = UpstreamFilePartitions(name="upstream_files")
 Context = AssetExecutionContext | OpExecutionContext | StepExecutionContext
 
 
-def register_partition(instance: DagsterInstance, run: DagsterRun) -> None:
-    """Add the run's partition key to Dagster's list, if it can be one and is not there."""
-    key = run.tags.get(PARTITION_TAG)
-    if key is None or instance.has_dynamic_partition("upstream_files", key):
-        return
-    with suppress(InvalidName):  # the first step of the run will fail and say why
+def register_partition(instance: DagsterInstance, key: str) -> None:
+    """Add a partition key to Dagster's list if it is not there. Its file has been seen."""
+    if not instance.has_dynamic_partition("upstream_files", key):
         instance.add_dynamic_partitions("upstream_files", [check_partition_key(key)])
 
 

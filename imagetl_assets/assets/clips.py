@@ -13,15 +13,15 @@ from typing import Any, BinaryIO
 from dagster import (
     AssetExecutionContext,
     AssetsDefinition,
-    Config,
     Failure,
     FreshnessPolicy,
     MetadataValue,
     Output,
     asset,
 )
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from imagetl_assets.assets.checked_config import CheckedConfig
 from imagetl_assets.assets.clip_parts import (
     Part,
     read_parts,
@@ -43,7 +43,7 @@ from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs import OUTPUTS
 from imagetl_assets.images.outputs.output_format import OutputFormat
 from imagetl_assets.images.preview import preview
-from imagetl_assets.names import InvalidName, check_path
+from imagetl_assets.names import check_clip_name
 from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles
 from imagetl_assets.settings import fresh_days
@@ -56,7 +56,7 @@ _PREVIEW_BYTES = 112_000
 DEFAULT_DURATION_MS = 100.0
 
 
-class ClipConfig(Config):
+class ClipConfig(CheckedConfig):
     """How the clip is called and how it plays."""
 
     filename: str = Field(description="Name of the clip in the partition folder.")
@@ -89,14 +89,29 @@ class ClipConfig(Config):
         return [DEFAULT_DURATION_MS if one is None else one for one in told]
 
 
-def clip_asset(format: OutputFormat) -> AssetsDefinition:
-    """Return the asset that makes clips in an output format."""
+def clip_config(format: OutputFormat) -> type[ClipConfig]:
+    """Return the config of the asset that makes clips in an output format."""
 
     class FormatConfig(ClipConfig):
         filename: str = Field(
             default=f"clip.{format.name}",
             description=ClipConfig.model_fields["filename"].description,
         )
+
+        @field_validator("filename")
+        @classmethod
+        def _is_name(cls, name: str) -> str:
+            return check_clip_name(name, format.name)
+
+    return FormatConfig
+
+
+CLIP_CONFIGS = {format.asset_name: clip_config(format) for format in OUTPUTS}
+
+
+def clip_asset(format: OutputFormat) -> AssetsDefinition:
+    """Return the asset that makes clips in an output format."""
+    FormatConfig = CLIP_CONFIGS[format.asset_name]
 
     @asset(
         name=format.asset_name,
@@ -112,7 +127,7 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
     )
     def clip(
         context: AssetExecutionContext,
-        config: FormatConfig,
+        config: FormatConfig,  # type: ignore[valid-type]
         storage: ImageStorage,
         frame_files: dict[str, FrameFiles],
     ) -> Iterator[Output[dict[str, Clip]]]:
@@ -188,10 +203,6 @@ def _clip_and_preview(plan: _Plan) -> tuple[Clip, str]:
 
 
 def _check_filename(filename: str, files: FrameFiles) -> None:
-    try:
-        check_path(filename)
-    except InvalidName as error:
-        raise Failure(str(error), allow_retries=False) from None
     if filename == files.raw.path:
         raise Failure(
             f"filename {filename!r} is the raw file's: choose another", allow_retries=False

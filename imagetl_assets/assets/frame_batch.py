@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from dagster import Failure
+
 from imagetl_assets.assets.damage import damaged_frame
 from imagetl_assets.assets.failures import raw_file_changed
 from imagetl_assets.images import bundle, gif
 from imagetl_assets.images.bundle import DamagedFrame, FrameImage
 from imagetl_assets.images.delta import delta
-from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.transcode import to_gif
 from imagetl_assets.records import FrameIndex, RawFile, StoredDelta, StoredFrame, StoredFrameBatch
@@ -123,7 +125,10 @@ def _as_gif(image: FrameImage | ImageError, index: FrameIndex) -> _Gif:
     """Return a frame as a GIF. Raises ImageError unless its pixels decode."""
     if isinstance(image, ImageError):
         raise image
-    encoded = to_gif(image.data, resize=index.resize)
+    try:
+        encoded = to_gif(image.data, resize=index.resize)
+    except ResizeError as error:
+        raise Failure(str(error), allow_retries=False) from None
     layout = gif.parse(encoded)
     gif.check_pixels(encoded, layout)
     return _Gif(encoded, layout)

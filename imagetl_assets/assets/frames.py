@@ -6,6 +6,7 @@ frame batches. `collect_frames` publishes what they have stored. Bytes never tra
 steps: they all read and write the storage.
 """
 
+from enum import Enum
 from typing import Any
 
 from dagster import AssetKey, AssetsDefinition, GraphOut, config_mapping, graph
@@ -20,10 +21,14 @@ from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import RawFile
 
 
-@config_mapping
-def _frames_config(config: FramesConfig) -> dict[str, Any]:
-    """Let users give the config as that of `frames`, without knowing the ops inside."""
-    return {"find_frames": {"config": config.model_dump(mode="json")}}
+@config_mapping(config_schema=FramesConfig.to_config_schema().as_field())
+def _frames_config(values: dict[str, Any]) -> dict[str, Any]:
+    """Let users give the config as that of `frames`, without knowing the ops inside.
+
+    What is wrong with it, the first step says: an error here would be told with a traceback.
+    """
+    plain = {k: v.value if isinstance(v, Enum) else v for k, v in values.items()}
+    return {"find_frames": {"config": plain}}
 
 
 @graph(

@@ -2,9 +2,10 @@
 
 from enum import Enum
 
-from dagster import Config, Failure
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from imagetl_assets.assets.checked_config import CheckedConfig
+from imagetl_assets.images.new_size import new_size
 from imagetl_assets.mapped_steps import MAX_MAPPED_STEPS
 
 
@@ -15,7 +16,7 @@ class OnDamagedFrame(Enum):
     skip = "skip"
 
 
-class FramesConfig(Config):
+class FramesConfig(CheckedConfig):
     """How frames are found and stored."""
 
     frames_per_step: int | None = Field(
@@ -51,19 +52,13 @@ class FramesConfig(Config):
         """Whether damaged frames are left out."""
         return self.on_damaged_frame is OnDamagedFrame.skip
 
-    def new_size(self) -> int | float | None:
-        """Return the width in pixels (int), or the factor (float), that `resize` asks for.
+    @field_validator("resize")
+    @classmethod
+    def _is_size(cls, text: str | None) -> str | None:
+        if text is not None:
+            new_size(text)
+        return text
 
-        Raises:
-            Failure: it is neither.
-        """
-        if self.resize is None:
-            return None
-        number = self.resize.removesuffix("%")
-        if not (number.isascii() and number.isdecimal() and int(number)):
-            raise Failure(
-                "resize must be a width in pixels such as '250', or a percentage such as '50%', "
-                f"not {self.resize!r}",
-                allow_retries=False,
-            )
-        return int(number) / 100 if self.resize.endswith("%") else int(number)
+    def new_size(self) -> int | float | None:
+        """Return the width in pixels (int), or the factor (float), that `resize` asks for."""
+        return None if self.resize is None else new_size(self.resize)

@@ -6,7 +6,6 @@ from typing import Any
 
 from dagster import (
     AssetExecutionContext,
-    Config,
     Failure,
     MetadataValue,
     Output,
@@ -14,8 +13,9 @@ from dagster import (
     RetryRequested,
     asset,
 )
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from imagetl_assets.assets.checked_config import CheckedConfig
 from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
@@ -24,8 +24,9 @@ from imagetl_assets.assets.common import (
 )
 from imagetl_assets.assets.download import Download, Obtained, OnExisting
 from imagetl_assets.assets.each_file import Busy, fail_at_end, for_each_file
-from imagetl_assets.names import InvalidName, check_path
-from imagetl_assets.partitions import partition_keys, upstream_files
+from imagetl_assets.assets.run_config import check_run_config
+from imagetl_assets.names import check_path
+from imagetl_assets.partitions import partition_keys, register_partition, upstream_files
 from imagetl_assets.records import RawFile
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.upstream import Limits, PermanentError, TransientError, UpstreamFiles
@@ -35,7 +36,7 @@ DEFAULT = Limits()
 RETRIES = RetryPolicy(max_retries=2, delay=10)
 
 
-class RawDataFileConfig(Config):
+class RawDataFileConfig(CheckedConfig):
     """Where to fetch the upstream file from, under which name to keep it, and how."""
 
     url: str | None = Field(
@@ -83,6 +84,11 @@ class RawDataFileConfig(Config):
         description="Seconds to wait, at most, if a busy server says when to ask again.",
     )
 
+    @field_validator("path")
+    @classmethod
+    def _is_path(cls, path: str) -> str:
+        return check_path(path)
+
     def limits(self) -> Limits:
         """Return how long a download may take, and how large it may be."""
         return Limits(
@@ -112,11 +118,8 @@ def raw_data_file(
     upstream: UpstreamFiles,
 ) -> Iterator[Output[dict[str, RawFile]]]:
     """Download the partition's upstream file unless it is there already."""
+    check_run_config(context.run.run_config)
     keys = partition_keys(context)
-    try:
-        check_path(config.path)
-    except InvalidName as error:
-        raise Failure(str(error), allow_retries=False) from None
     if config.url and len(keys) > 1:
         raise Failure("a run about several files cannot take a url for them", allow_retries=False)
 
@@ -137,6 +140,7 @@ def raw_data_file(
             raise Failure(str(error), allow_retries=False) from None
         except TransientError as error:
             raise _to_be_tried_again(error, config.max_retry_after) from None
+        register_partition(context.instance, key)
         metadata = _metadata(obtained, folder.uri(obtained.raw.path), time.monotonic() - started)
         context.add_asset_metadata(metadata, partition_key=key)
         if obtained.skipped:

@@ -1,12 +1,24 @@
 """The job that takes an upstream file to a clip, and the one that looks at what is stored."""
 
-from dagster import AssetSelection, define_asset_job
+from dagster import (
+    AssetSelection,
+    Config,
+    Failure,
+    OpExecutionContext,
+    define_asset_job,
+    in_process_executor,
+    job,
+    op,
+)
+from pydantic import Field
 
 from imagetl_assets.assets.common import GROUP
 from imagetl_assets.checks import THOROUGH_CHECKS
 from imagetl_assets.dagster_private import PARTITION_TAG, UnresolvedAssetJobDefinition
+from imagetl_assets.names import InvalidName
 from imagetl_assets.partitions import DEFAULT_FILE, upstream_files
-from imagetl_assets.storage import root_name
+from imagetl_assets.removal import CannotRemove, remove_file
+from imagetl_assets.storage import ImageStorage, open_store, root_name
 from imagetl_assets.storage.resource import ROOT_TAG
 
 
@@ -44,3 +56,32 @@ check_stored = define_asset_job(
     partitions_def=upstream_files,
     description="Read all that is stored of an upstream file, and look whether it is as recorded.",
 )
+
+
+class RemovalConfig(Config):
+    """What to remove."""
+
+    file: str = Field(description="The partition key, which is the name of the upstream file.")
+
+
+@op(description="Removes what is stored of a file, and its partition.")
+def remove(context: OpExecutionContext, config: RemovalConfig, storage: ImageStorage) -> None:
+    """Remove one file, or fail and say why."""
+    try:
+        store = open_store(storage.root)
+        found = remove_file(context.instance, store, config.file)
+    except (InvalidName, CannotRemove) as error:
+        raise Failure(str(error), allow_retries=False) from None
+    if not found:
+        raise Failure(f"there is no {config.file} in {store.root}", allow_retries=False)
+    context.log.info(f"{config.file} is removed from {store.root}")
+
+
+@job(
+    name="remove_upstream_file",
+    executor_def=in_process_executor,
+    description="Remove all that is stored of an upstream file, and its partition.",
+)
+def remove_upstream_file() -> None:
+    """Do it in the process of the run: there is nothing to do in parallel."""
+    remove()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from imagetl_assets.cli.run import STATE_FOLDER
+import click
+
+from imagetl_assets.cli.instance import STATE_FOLDER, dagster_home
+from imagetl_assets.cli.interrupts import held_back, remembered
 
 _POLL_SECONDS = 0.2
-_STOP_SECONDS = 30
 _STATUSES = """{
     locationStatusesOrError { ... on WorkspaceLocationStatusEntries { entries { loadStatus } } }
 }"""
@@ -26,100 +30,113 @@ _STATUSES = """{
 class DevOptions:
     """Where the servers listen, and how many workers there are. Port 0 means any free one."""
 
-    host: str = "127.0.0.1"
-    port: int = 3000
-    dashboard_port: int = 8787
-    workers: int | None = None
+    host: str
+    port: int
+    dashboard_port: int
+    workers: int
 
 
 def dev(options: DevOptions) -> int:
-    """Run all of it in the foreground; return 0 once it was stopped by Ctrl-C or SIGTERM."""
-    port = options.port or _free_port(options.host)
-    url = f"http://{options.host}:{port}"
-    with _cluster(options) as cluster, _dagster(options.host, port, _env(cluster, url)) as dagster:
-        try:
-            if _wait_until_loaded(url, dagster):
-                _say_where(url, cluster.dashboard_link)
-            code = dagster.wait()
-        except KeyboardInterrupt:
-            print("Stopping ...", flush=True)
-            return 0
-    print(f"imagetl: Dagster ended by itself, with code {code}", file=sys.stderr)
-    return 1
+    """Run all of it in the foreground; return 0 once it was stopped by a signal.
+
+    Raises:
+        click.ClickException: it cannot be started.
+    """
+    host = options.host
+    port, dashboard_port = _port(host, options.port), _port(host, options.dashboard_port)
+    home, url = _home(), f"http://{host}:{port}"
+    with remembered() as interrupts:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)  # it is looked at below
+        with (
+            _cluster(options, dashboard_port) as cluster,
+            _dagster(host, port, _env(cluster, url, home)) as dagster,
+        ):
+            told = False
+            while interrupts.number is None and dagster.poll() is None:
+                if not told and is_loaded(url):
+                    _say_where(url, cluster.dashboard_link)
+                    told = True
+                time.sleep(_POLL_SECONDS)
+            code = dagster.poll()
+            if code is None:
+                print("Stopping ...", flush=True)
+    if code is None:
+        return 0
+    raise click.ClickException(f"Dagster ended by itself, with code {code}")
 
 
 @contextmanager
-def _cluster(options: DevOptions) -> Iterator[Any]:
+def _cluster(options: DevOptions, dashboard_port: int) -> Iterator[Any]:
     """Run a Dask cluster. Its processes do not see Ctrl-C: they are stopped when the block ends."""
     from distributed import LocalCluster
 
     from imagetl_assets.dask_executor.clusters.worker_settings import set_worker_defaults
 
     set_worker_defaults()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # which processes inherit
-    try:
+    with held_back():
         cluster = LocalCluster(
             host=options.host,
-            dashboard_address=f"{options.host}:{options.dashboard_port}",
-            n_workers=options.workers or min(4, os.cpu_count() or 1),
+            dashboard_address=f"{options.host}:{dashboard_port}",
+            n_workers=options.workers,
             threads_per_worker=1,
         )
-    finally:
-        signal.signal(signal.SIGINT, before)
     with cluster:
         yield cluster
 
 
 @contextmanager
 def _dagster(host: str, port: int, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `dagster dev`, in a session of its own so that Ctrl-C reaches it once."""
-    command = ["-m", "dagster", "dev", "-m", "imagetl_assets.definitions"]
+    """Run `dagster dev`. It is stopped when the block ends, and when this process dies."""
+    python, tied = sys.executable, "imagetl_assets.cli.tied"
+    where = ["-h", host, "-p", str(port), "--log-level", "warning"]
+    dagster = [python, "-m", "dagster", "dev", "-m", "imagetl_assets.definitions", *where]
     process = subprocess.Popen(
-        [sys.executable, *command, "-h", host, "-p", str(port)], env=env, start_new_session=True
+        [python, "-m", tied, *dagster],
+        env=env,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
     )
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    assert process.stdin is not None
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        signal.signal(signal.SIGTERM, before)
+        process.stdin.close()  # which tells it to stop
+        process.wait()
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _home() -> Path:
+    """Return the folder of Dagster's state, which has the dagster.yaml of this folder, if any."""
+    if home := dagster_home():
+        return home
+    home = Path(STATE_FOLDER).absolute()
+    home.mkdir(exist_ok=True)
+    if Path("dagster.yaml").exists():
+        shutil.copyfile("dagster.yaml", home / "dagster.yaml")
+    return home
 
 
-def _env(cluster: Any, url: str) -> dict[str, str]:
+def _env(cluster: Any, url: str, home: Path) -> dict[str, str]:
     """Return the environment for Dagster. What the user has set is kept."""
     defaults = {"IMAGETL_UI_URL": url, "DAGSTER_DISABLE_TELEMETRY": "1"}
-    env = {**defaults, **os.environ, "DASK_SCHEDULER_ADDRESS": cluster.scheduler_address}
-    if "DAGSTER_HOME" not in env and not Path("dagster.yaml").exists():
-        home = Path(STATE_FOLDER).absolute()  # else Dagster would forget everything when it ends
-        home.mkdir(exist_ok=True)
-        env["DAGSTER_HOME"] = str(home)
-    return env
+    fixed = {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address, "DAGSTER_HOME": str(home)}
+    return {**defaults, **os.environ, **fixed}
 
 
-def _free_port(host: str) -> int:
-    import socket
-
+def _port(host: str, port: int) -> int:
+    """Return the port to listen on: this one, or another one if it is taken, and say so."""
     with socket.socket() as listening:
-        listening.bind((host, 0))
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            if port == 0:
+                raise click.ClickException(f"cannot listen on {host}: {error.strerror}") from None
+            free = _port(host, 0)
+            reason = (error.strerror or str(error)).lower()
+            click.echo(f"port {port}: {reason}; using {free} instead", err=True)
+            return free
         return int(listening.getsockname()[1])
-
-
-def _wait_until_loaded(url: str, process: subprocess.Popen[bytes]) -> bool:
-    """Return True once the UI has the definitions, or False if its process has ended."""
-    while process.poll() is None:
-        if is_loaded(url):
-            return True
-        time.sleep(_POLL_SECONDS)
-    return False
 
 
 def is_loaded(url: str) -> bool:
@@ -136,7 +153,8 @@ def is_loaded(url: str) -> bool:
 
 
 def _say_where(url: str, dashboard: str) -> None:
-    from imagetl_assets.settings import storage_root
+    from imagetl_assets.redact import redact_url
+    from imagetl_assets.settings import storage_root, upstream_base
     from imagetl_assets.storage import root_name
 
     storage = root_name(storage_root())
@@ -144,5 +162,6 @@ def _say_where(url: str, dashboard: str) -> None:
         storage = Path(storage).as_uri()
     print(f"\n  Dagster         {url}")
     print(f"  Dask dashboard  {dashboard}")
+    print(f"  upstream        {redact_url(upstream_base())}")
     print(f"  storage         {storage}")
     print("\nCtrl-C stops all of it.", flush=True)

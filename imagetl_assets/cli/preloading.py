@@ -9,6 +9,8 @@ import gc
 import multiprocessing
 from multiprocessing import forkserver
 
+from imagetl_assets.cli.interrupts import held_back
+
 # By default, Python looks for garbage after every 700 new objects. During the imports, that takes a
 # quarter of the time.
 OBJECTS_PER_COLLECTION = 50_000
@@ -19,7 +21,8 @@ def preload() -> None:
     gc.set_threshold(OBJECTS_PER_COLLECTION)
     if _can_fork():
         forkserver.set_forkserver_preload([f"{__package__}.worker_imports"])
-        forkserver.ensure_running()
+        with held_back():  # this process alone reacts to Ctrl-C
+            forkserver.ensure_running()
 
 
 def fork_workers() -> None:

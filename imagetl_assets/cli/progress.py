@@ -20,7 +20,7 @@ class Progress:
     def __init__(self, *, verbose: bool) -> None:
         self.failure: str | None = None
         self.clip: dict[str, Any] = {}
-        self._verbose = verbose
+        self.verbose = verbose
         self._stored = self._total = 0
         self._bar: Any = None
 
@@ -57,7 +57,7 @@ class Progress:
                 self._say(f"note: {caution}")
         elif name == "frames":
             self._total = metadata["frames"]
-            self._say(f"{self._total:,} frames found")
+            self._say("1 frame found" if self._total == 1 else f"{self._total:,} frames found")
             if damaged := metadata["damaged frames"]:
                 self._say(f"note: {damaged:,} damaged frames are left out")
             for warning in metadata.get("warnings", ()):
@@ -89,7 +89,7 @@ class Progress:
         """Return the innermost message of an error; with `--verbose` all of it."""
         if error is None:
             return "no reason is known"
-        if self._verbose:
+        if self.verbose:
             return error.to_string()
         while error.cause is not None:
             error = error.cause

@@ -6,102 +6,168 @@ import logging
 import os
 import sys
 import time
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from imagetl_assets.cli.run_options import run_config, set_value
-from imagetl_assets.cli.source import open_source
+import click
+
+from imagetl_assets.cli.interrupts import Interrupts, remembered, say_interrupted
+from imagetl_assets.cli.run_options import in_terms_of_options, run_config, set_value
+from imagetl_assets.cli.source import Source, open_source
 from imagetl_assets.redact import redact_url
 from imagetl_assets.settings import scheduler_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from dagster import DagsterInstance, DagsterRun
 
-    from dagster import DagsterEvent, DagsterInstance
+    from imagetl_assets.cli.progress import Progress
 
-STATE_FOLDER = ".state"
 URL_VARIABLE = "IMAGETL_RUN_URL"
 
 
-def run(
-    source: str | None,
-    options: Mapping[str, Any],
-    *,
-    name: str | None = None,
-    verbose: bool = False,
-) -> int:
-    """Run the job for `source`; say how it went; return 0 if it succeeded, else 1.
+@dataclass(frozen=True)
+class Request:
+    """What `imagetl run` is to do.
 
-    Args:
+    Attributes:
         source: name, URL or path of the bundle; None for the bundled sample.
         options: values of `RUN_OPTIONS` by name. None, or no value, leaves the default.
         name: the partition key; None for the bundle's name.
+        replace: whether results of another bundle that has the same name may be replaced.
         verbose: log everything, and show tracebacks.
     """
+
+    source: str | None
+    options: Mapping[str, Any]
+    name: str | None = None
+    replace: bool = False
+    verbose: bool = False
+
+
+def run(request: Request) -> int:
+    """Run the job; say how it went; return the exit code, 0 if it succeeded.
+
+    Raises:
+        click.ClickException: it cannot be run.
+    """
     from imagetl_assets.cli.preloading import preload
-    from imagetl_assets.names import InvalidName, check_partition_key
 
     started = time.monotonic()
-    with open_source(source) as subject:
-        key = subject.partition_key if name is None else name
-        try:
-            check_partition_key(key)
-        except InvalidName as error:
-            return _fail(str(error) if name is not None else f"{error}; name it with --name")
-        starts_cluster = not (options.get("scheduler") or scheduler_address())
-        config = run_config(options)
-        url = _url_config(subject.url, starts_cluster=starts_cluster)
+    config = run_config(request.options)
+    with open_source(request.source) as source:
+        key = _partition_key(request, source)
+        starts_cluster = not (request.options.get("scheduler") or scheduler_address())
+        url = _url_config(source.url, starts_cluster=starts_cluster)
         set_value(config, "ops.raw_data_file.config.url", url)
-        if not verbose:
+        if not request.verbose:
             set_value(config, "loggers.console.config.log_level", "CRITICAL")
         if starts_cluster:
             preload()  # from here on, a change of the environment does not reach the workers
-        return _run(key, config, verbose, started)
+        if request.source and not (request.name or request.replace):
+            _refuse_to_replace(key, source.url)
+        return _run(key, config, request.verbose, started)
+
+
+def _partition_key(request: Request, source: Source) -> str:
+    """Return the partition key of the run. Raises click.UsageError if it cannot be one."""
+    from imagetl_assets.names import InvalidName, check_partition_key
+
+    if request.name is None and not source.partition_key:
+        raise click.UsageError(
+            f"{redact_url(source.url)} names no file: give the URL of one, or a name by --name"
+        )
+    try:
+        return check_partition_key(request.name or source.partition_key)
+    except InvalidName as error:
+        if request.name is not None:
+            raise click.UsageError(f"--name: {error}") from None
+        raise click.UsageError(f"{error}; give it another name by --name") from None
+
+
+def _refuse_to_replace(key: str, url: str) -> None:
+    """Raise click.ClickException if the results there are those of another bundle."""
+    from imagetl_assets.records import RawFile, RecordError
+    from imagetl_assets.settings import storage_root
+    from imagetl_assets.storage import StoreError, open_store
+    from imagetl_assets.storage.partition_folder import PartitionFolder
+    from imagetl_assets.upstream import source_id
+
+    stored: RawFile | None = None
+    with suppress(RecordError, StoreError, OSError):  # the run will say what is wrong
+        stored = PartitionFolder(open_store(storage_root()), key).load("raw_data_file", RawFile)
+    if stored and stored.source_id != source_id(url) and stored.source != redact_url(url):
+        raise click.ClickException(
+            f"there are results of another {key}, from {stored.source}. Give this one a name of "
+            "its own by --name, or replace them by --replace"
+        )
 
 
 def _run(partition_key: str, config: dict[str, Any], verbose: bool, started: float) -> int:
     """Execute a run and say how it went; Dagster is imported from here on."""
+    from imagetl_assets.cli.instance import open_instance
     from imagetl_assets.cli.preloading import fork_workers
     from imagetl_assets.cli.progress import Progress
-    from imagetl_assets.dagster_private import interrupts_wait
 
     progress = Progress(verbose=verbose)
-    with interrupts_wait(), _instance() as instance, closing(progress):
+    with remembered() as interrupts, open_instance() as instance, closing(progress):
         fork_workers()
         if not verbose:
             _silence_dask()
-        try:
-            for event in _events(instance, partition_key, config):
-                progress.see(event)
-        except Exception as error:
-            if verbose:
-                raise
-            return _fail(progress.failure or f"{type(error).__name__}: {error}")
+        _follow(instance, partition_key, config, progress, interrupts)
+    if interrupts.number is not None:
+        say_interrupted()
+        return interrupts.exit_code
     if progress.failure or not progress.clip:
-        return _fail(progress.failure or "the run ended without a clip")
+        return _fail(in_terms_of_options(progress.failure or "the run ended without a clip"))
     clip, seconds = progress.clip, time.monotonic() - started
-    print(f"{clip['frames']:,} frames, {clip['bytes']:,} bytes, in {seconds:.1f} s")
+    frames = "1 frame" if clip["frames"] == 1 else f"{clip['frames']:,} frames"
+    print(f"{frames}, {clip['bytes']:,} bytes, in {seconds:.1f} s")
     print(f"clip: {_shown(clip['stored at'])}")
     return 0
 
 
-def _events(
-    instance: DagsterInstance, partition_key: str, config: dict[str, Any]
-) -> Iterator[DagsterEvent]:
-    """Create a run and execute it; yield its events."""
-    from imagetl_assets.dagster_private import PARTITION_TAG, job_of_module, run_events
+def _follow(
+    instance: DagsterInstance,
+    partition_key: str,
+    config: dict[str, Any],
+    progress: Progress,
+    interrupts: Interrupts,
+) -> None:
+    """Create a run and execute it; show its events. However that ends, the run is over then."""
+    from imagetl_assets import dagster_private as private
 
-    job = job_of_module("imagetl_assets.definitions", "defs", "image_etl")
+    job = private.job_of_module("imagetl_assets.definitions", "defs", "image_etl")
     definition = job.get_definition()
-    run = instance.create_run_for_job(
-        definition,
-        run_config=config,
-        tags={**definition.run_tags, PARTITION_TAG: partition_key},
-        job_code_origin=job.get_python_origin(),
-    )
-    return run_events(job, run, instance)
+    with private.interrupts_wait():
+        if interrupts.number is not None:
+            return
+        run = instance.create_run_for_job(
+            definition,
+            run_config=config,
+            tags={**definition.run_tags, private.PARTITION_TAG: partition_key},
+            job_code_origin=job.get_python_origin(),
+        )
+        try:
+            for event in private.run_events(job, run, instance):
+                progress.see(event)
+        except private.INTERRUPTS:
+            pass
+        except Exception as error:
+            if progress.verbose:
+                raise
+            progress.failure = progress.failure or f"{type(error).__name__}: {error}"
+        finally:
+            _end(instance, run)
+
+
+def _end(instance: DagsterInstance, run: DagsterRun) -> None:
+    """Mark the run as canceled if nothing else has ended it."""
+    now = instance.get_run_by_id(run.run_id)
+    if now is not None and not now.is_finished:
+        instance.report_run_canceled(now, "interrupted")
 
 
 def _url_config(url: str, *, starts_cluster: bool) -> str | dict[str, str]:
@@ -114,37 +180,6 @@ def _url_config(url: str, *, starts_cluster: bool) -> str | dict[str, str]:
         return url
     os.environ[URL_VARIABLE] = url
     return {"env": URL_VARIABLE}
-
-
-@contextmanager
-def _instance() -> Iterator[DagsterInstance]:
-    """Yield the instance of DAGSTER_HOME; without, one kept in a folder of its own here."""
-    from dagster import DagsterInstance
-
-    from imagetl_assets.dagster_private import instance_in
-
-    home = os.environ.get("DAGSTER_HOME")
-    folder = Path(home or STATE_FOLDER).absolute()
-    folder.mkdir(exist_ok=True)
-    with _alone(folder):
-        if home:
-            instance = DagsterInstance.get()
-        else:
-            instance = instance_in(str(folder), config_folder=os.getcwd())
-        instance.get_dynamic_partitions("upstream_files")
-    with instance:
-        yield instance
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other commands waiting meanwhile: two that create one SQLite file fail."""
-    with (folder / ".imagetl.lock").open("w") as lock:
-        with suppress(ImportError):  # only POSIX has it
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _silence_dask() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+import click
+
 from imagetl_assets.names import has_pattern
+from imagetl_assets.redact import redact_url
 
 SAMPLE_NAME = "sample.img"
 SAMPLE_FRAMES = 27
@@ -24,20 +28,33 @@ class Source:
 
 @contextmanager
 def open_source(source: str | None) -> Iterator[Source]:
-    """Yield what `source` means; the bundled sample is served while the block runs."""
+    """Yield what `source` means; the bundled sample is served while the block runs.
+
+    Raises:
+        click.ClickException: it is a file on this machine, and not there.
+    """
     if source is None:
         with _serve_sample() as url:
             yield Source(SAMPLE_NAME, url)
     elif "://" in source:
         yield Source(_last_name(source), source)
     elif "/" in source or os.path.exists(source) or has_pattern(source):
+        if not os.path.exists(source) and not has_pattern(source):
+            raise click.ClickException(f"there is no file or folder {source}")
         yield Source(_local_name(source), os.path.abspath(source))
     else:
         # Looked up here: the setting of this process counts, whatever that of a worker is.
         from imagetl_assets.settings import upstream_base
-        from imagetl_assets.upstream.urls import file_url
+        from imagetl_assets.upstream.urls import file_url, is_local, local_path
 
-        yield Source(source, file_url(upstream_base(), source))
+        url = file_url(upstream_base(), source)
+        if is_local(url):
+            if not os.path.exists(local_path(url)):
+                raise click.ClickException(f"there is no file {source} here, and none at {url}")
+        else:
+            shown = redact_url(url)
+            print(f"there is no file {source} here; looking for {shown}", file=sys.stderr)
+        yield Source(source, url)
 
 
 def _local_name(path: str) -> str:

@@ -26,5 +26,9 @@ class ImageError(ValueError):
         return type(self), (self.problem, self.offset)
 
 
+class ResizeError(ValueError):
+    """A picture would become too large, as another size was asked for. The message says how."""
+
+
 class BundleError(ValueError):
     """A file of which no frame can be had, although its kind is known. The message says why."""

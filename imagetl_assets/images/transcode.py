@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode, gif, palette
 from imagetl_assets.images.decode import MAX_PIXELS
+from imagetl_assets.images.errors import ImageError, ResizeError
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -37,6 +38,7 @@ def to_gif(
 
     Raises:
         ImageError: damaged data, an unknown format, or more pixels than allowed.
+        ResizeError: more pixels than allowed, once it has the size that is asked for.
     """
     if not isinstance(data, bytes):
         return palette.encode(_resized(data, resize, max_pixels))
@@ -83,7 +85,10 @@ def _resized(
     if not factor > 0:
         raise ValueError(f"resize must be more than 0, not {resize}")
     size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
-    decode.check_size(*size, max_pixels)
+    try:
+        decode.check_size(*size, max_pixels)
+    except ImageError as error:
+        raise ResizeError(f"resize asks for too much: {error}") from None
     mode = "RGBA" if picture.has_transparency_data else "RGB"
     converted = picture if picture.mode == mode else picture.convert(mode)
     return converted.resize(size, Image.Resampling.LANCZOS)

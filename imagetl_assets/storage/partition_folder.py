@@ -53,6 +53,10 @@ class PartitionFolder:
         except FileNotFoundError:
             return None
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a record of this name."""
+        return self.store.state(self._record(name)) is not None
+
     def save(self, name: str, record: Record) -> None:
         """Store a record under this name, which is that of an asset for most of them."""
         self.store.write(self._record(name), record.to_json())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from weakref import WeakKeyDictionary
 
 from dagster import ConfigurableResource, DagsterInstance, DagsterRun, Failure, InitResourceContext
 from pydantic import Field, PrivateAttr
 
+from imagetl_assets.dagster_private import PARTITION_TAG
 from imagetl_assets.names import InvalidName
 from imagetl_assets.partitions import register_partition
 from imagetl_assets.storage.base import Store, StoreError
@@ -51,10 +52,21 @@ class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]
     _instance: DagsterInstance | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: InitResourceContext) -> None:
-        """Remember the run, and add its partition to Dagster's list, where steps look it up."""
+        """Remember the run; add its partition to Dagster's list if something is stored of it.
+
+        Steps look it up there. The partition of a new file is added when it has been downloaded, so
+        that a name that was mistyped does not become one.
+        """
         self._run, self._instance = context.run, context.instance
-        if self._run and self._instance:
-            register_partition(self._instance, self._run)
+        key = self._run.tags.get(PARTITION_TAG) if self._run else None
+        if key is None or self._instance is None:
+            return
+        with suppress(InvalidName, StoreError, OSError):  # the step will fail and say why
+            folder = PartitionFolder(open_store(self.root), key)
+            if not self._instance.has_dynamic_partition("upstream_files", key) and folder.has(
+                "raw_data_file"
+            ):
+                register_partition(self._instance, key)
 
     def folder(self, partition_key: str) -> PartitionFolder:
         """Return the partition folder.

@@ -231,9 +231,9 @@ def test_a_frame_whose_pixels_are_damaged_is_named(pipeline: Pipeline, server: H
 
 def test_a_clip_does_not_replace_the_raw_file(pipeline: Pipeline, server: HttpServer) -> None:
     server.add_file("/all-images.img", bundles.small_bundle())
-    outcome = pipeline.run(clip={"filename": "image-data.img"})
+    outcome = pipeline.run(raw={"path": "data.gif"}, clip={"filename": "data.gif"})
     assert "choose another" in outcome.failure
-    assert pipeline.file("image-data.img").read_bytes() == bundles.small_bundle()
+    assert pipeline.file("data.gif").read_bytes() == bundles.small_bundle()
 
 
 @pytest.mark.parametrize("key", ["..", "a/b", ".imagetl", "x" * 300])

@@ -1,48 +1,96 @@
-"""Each option of `imagetl run` sets a value of the run config that the job has."""
+"""Each option of `imagetl run` sets a value of the run config, and each config field has one."""
 
 from __future__ import annotations
 
-import argparse
+import re
 
+import click
 import pytest
-from dagster import DagsterInvalidConfigError, validate_run_config
+from dagster import Config, DagsterInvalidConfigError, validate_run_config
 
-from imagetl_assets.assets.download import OnExisting
-from imagetl_assets.cli.run_options import RUN_OPTIONS, RunOption, add_run_options, run_config
+from imagetl_assets.assets.clips import CLIP_CONFIGS
+from imagetl_assets.assets.frames_config import FramesConfig
+from imagetl_assets.assets.raw_data_file import RawDataFileConfig
+from imagetl_assets.cli import main
+from imagetl_assets.cli.run_options import (
+    RUN_OPTIONS,
+    RunOption,
+    add_run_options,
+    in_terms_of_options,
+    run_config,
+)
 from imagetl_assets.definitions import defs
 
+CONFIGS: dict[str, type[Config]] = {
+    "raw_data_file": RawDataFileConfig,
+    "frames": FramesConfig,
+    "clip_gif": CLIP_CONFIGS["clip_gif"],
+}
 VALUES = {
     "--path": "x.img",
     "--include": "*.jpg",
+    "--connect-timeout": "3",
+    "--read-timeout": "4",
+    "--min-bytes-per-second": "5",
+    "--max-bytes": "600",
+    "--max-retry-after": "7",
+    "--on-existing": "skip",
+    "--on-damaged-frame": "skip",
+    "--resize": "50%",
+    "--optimize": None,
+    "--frames-per-step": "8",
     "--filename": "x.gif",
     "--duration": "50",
+    "--fps": "25",
     "--loop": "3",
-    "--on-existing": "skip",
+    "--every": "2",
     "--workers": "2",
     "--scheduler": "tcp://h:1",
 }
 
 
 def parsed(*arguments: str) -> dict[str, object]:
-    parser = argparse.ArgumentParser()
-    add_run_options(parser)
-    return vars(parser.parse_args(arguments))
+    command = add_run_options(click.Command("run", callback=lambda **values: values))
+    values = command.main(list(arguments), standalone_mode=False)
+    assert isinstance(values, dict)
+    return values
 
 
 @pytest.mark.parametrize("option", RUN_OPTIONS, ids=lambda option: str(option.flag))
 def test_an_option_is_part_of_the_run_config(option: RunOption) -> None:
     job = defs.resolve_job_def("image_etl")
-    config = run_config(parsed(option.flag, VALUES[option.flag]))
+    text = VALUES[option.flag]
+    config = run_config(parsed(option.flag, *([text] if text else [])))
     validate_run_config(job, config)
     value: object = config
     for name in option.sets.split("."):
         assert isinstance(value, dict)
         value = value[name]
-    assert str(value).removesuffix(".0") == VALUES[option.flag]
+    assert str(value).removesuffix(".0") == (text or "True")
+
+
+def test_each_field_of_the_config_has_an_option() -> None:
+    """The URL is the argument."""
+    fields = {
+        f"ops.{op}.config.{name}" for op, kind in CONFIGS.items() for name in kind.model_fields
+    }
+    ours = {option.sets for option in RUN_OPTIONS if option.sets.startswith("ops.")}
+    assert fields - ours == {"ops.raw_data_file.config.url"}
+    assert not ours - fields
+
+
+@pytest.mark.parametrize("option", RUN_OPTIONS, ids=lambda option: str(option.flag))
+def test_the_help_tells_the_default(option: RunOption) -> None:
+    if not option.sets.startswith("ops.") or option.is_flag:
+        return
+    _, op, _, name = option.sets.split(".")
+    default = CONFIGS[op].model_fields[name].default
+    default = getattr(default, "value", default)
+    assert option.default == (None if default is None else str(default).removesuffix(".0"))
 
 
 def test_a_value_that_the_job_does_not_have_is_noticed() -> None:
-    """What the test above leans on."""
+    """What the first test leans on."""
     with pytest.raises(DagsterInvalidConfigError):
         validate_run_config(
             defs.resolve_job_def("image_etl"), {"ops": {"clip_gif": {"config": {"lop": 1}}}}
@@ -54,17 +102,53 @@ def test_what_is_not_given_is_left_to_the_defaults() -> None:
     assert run_config({}) == {}
 
 
-def test_the_choices_are_those_of_the_asset() -> None:
-    (option,) = (option for option in RUN_OPTIONS if option.flag == "--on-existing")
-    assert option.choices == tuple(value.value for value in OnExisting)
+IMPOSSIBLE = [
+    "run --workers 0",
+    "run --workers -3",
+    "run --duration -5",
+    "run --duration 1e9",
+    "run --loop -1",
+    "run --fps 0",
+    "run --every 0",
+    "run --scheduler nonsense",
+    "run --filename clip.mp4",
+    "run --filename ../clip.gif",
+    "run --path frames/x",
+    "run --resize 100000",
+    "run --resize wide",
+    "run --on-damaged-frame maybe",
+    "run --max-bytes 0",
+    "run --workers 2 --scheduler tcp://h:1",
+    "run --fps 2 --duration 3",
+    "run --name a/b",
+    "sample -o x.img -n -3",
+    "sample -o x.img --width 0",
+    "dev --workers 0",
+    "dev --port 99999",
+]
 
 
-@pytest.mark.parametrize(
-    "arguments", [("--workers", "0"), ("--workers", "-1"), ("--workers", "2", "--scheduler", "x")]
-)
-def test_impossible_options_are_refused(
-    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("line", IMPOSSIBLE)
+def test_an_impossible_option_is_told_in_one_line_that_names_it(
+    line: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit):
-        parsed(*arguments)
-    assert "--workers" in capsys.readouterr().err
+    assert main(line.split()) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("imagetl: ")
+    assert err.count("\n") == 1
+    options = re.findall(r"(?<!\S)--?[a-z-]+", line.replace("-o ", ""))
+    assert any(option in err for option in options)
+    assert len(err) < 200
+
+
+def test_version_help_and_completion(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"imagetl, version [0-9.]+\n", capfd.readouterr().out)
+    assert main(["run", "--help"]) == 0
+    assert "default: clip.gif" in capfd.readouterr().out
+
+
+def test_messages_name_the_option_instead_of_the_field() -> None:
+    told = in_terms_of_options("it asks to wait 9 s, but `max_retry_after` is 5 s")
+    assert told == "it asks to wait 9 s, but --max-retry-after is 5 s"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import click
 import pytest
 
 from imagetl_assets.cli.source import open_source
@@ -15,10 +18,7 @@ from imagetl_assets.cli.source import open_source
         ("file:///data/a%20b.img", "a b.img"),
         ("s3://bucket/images/a%20b.img", "a%20b.img"),
         ("s3://bucket/a#b?c.img", "a#b?c.img"),
-        ("/data/a%20b.img", "a%20b.img"),
-        ("./a.img", "a.img"),
         ("all-images.img", "all-images.img"),
-        ("/data/photos/", "photos"),
         ("/data/photos/*.jpg", "photos"),
         ("/data/photos/**/a?.jpg", "photos"),
         ("s3://bucket/photos/", "photos"),
@@ -28,3 +28,35 @@ from imagetl_assets.cli.source import open_source
 def test_the_last_name_is_the_key(source: str, key: str) -> None:
     with open_source(source) as opened:
         assert opened.partition_key == key
+
+
+def test_a_path_is_that_of_a_file_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a%20b.img").touch()
+    (tmp_path / "photos").mkdir()
+    with open_source(f"{tmp_path}/photos/") as opened:
+        assert opened.partition_key == "photos"
+    for path in ("a%20b.img", "./a%20b.img", str(tmp_path / "a%20b.img")):
+        with open_source(path) as opened:
+            assert opened.partition_key == "a%20b.img"
+            assert opened.url == str(tmp_path / "a%20b.img")
+
+
+@pytest.mark.parametrize("path", ["./nope.img", "nope.img", "/data/nope.img"])
+def test_a_file_that_is_not_here(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMAGETL_UPSTREAM", str(tmp_path))
+    with pytest.raises(click.ClickException, match=f"there is no file .*{path}"), open_source(path):
+        pass
+
+
+def test_it_is_said_that_the_upstream_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMAGETL_UPSTREAM", "https://me:secret@example.org/in")
+    with open_source("a.img"):
+        told = capsys.readouterr().err
+    assert told == "there is no file a.img here; looking for https://example.org/in/a.img\n"

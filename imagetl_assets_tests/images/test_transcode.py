@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagetl_assets.images import gif
-from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.transcode import join, to_gif
 from imagetl_assets_tests.images.builders import (
     Gif,
@@ -194,7 +194,7 @@ def test_pixel_limit(kind: str) -> None:
     with pytest.raises(ImageError, match="allowed"):
         to_gif(data, max_pixels=5)
     if kind != "GIF":
-        with pytest.raises(ImageError, match="allowed"):
+        with pytest.raises(ResizeError, match="allowed"):
             to_gif(data, max_pixels=1000, resize=900)
 
 
