@@ -4,7 +4,7 @@ import warnings
 
 from dagster import BetaWarning, Definitions, ExecutorDefinition, Field
 
-from imagetl_assets.assets import clips, frames_and_files, raw_data_file
+from imagetl_assets.assets import clips, films, frames_and_files, raw_data_file
 from imagetl_assets.automation import (
     check_stored,
     image_etl,
@@ -47,7 +47,7 @@ def define(
     refused = private_addresses_refused()
     job, several = image_etl(storage), image_etl_several(storage)
     return Definitions(
-        assets=[raw_data_file, frames_and_files, *clips],
+        assets=[raw_data_file, frames_and_files, *clips, *films],
         asset_checks=checks,
         jobs=[job, several, check_stored, remove_upstream_file],
         schedules=[nightly(job, automation)],

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.images.bundles.four_newlines import FourNewlines
 from imagetl_assets.images.gif import GifLayout
-from imagetl_assets.images.outputs import OUTPUTS
+from imagetl_assets.images.outputs import FILMS, OUTPUTS
 from imagetl_assets.names import frame_name
 
 FORMAT = 3
@@ -287,5 +287,6 @@ RECORD_TYPES: Mapping[str, type[Record]] = {
     "frames": FrameIndex,
     "frame_files": FrameFiles,
     **{output.asset_name: Clip for output in OUTPUTS},
+    **{film.asset_name: Clip for film in FILMS},
 }
 """The record of each asset."""

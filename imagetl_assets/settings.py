@@ -14,6 +14,7 @@ WORKER_SETTINGS = (
     "IMAGETL_UPSTREAM",
     "IMAGETL_REFUSE_PRIVATE",
     "IMAGETL_STEP_SECONDS",
+    "IMAGETL_CLIPS",
 )
 
 
@@ -53,6 +54,18 @@ def step_seconds() -> int:
     if os.environ.get("IMAGETL_STEP_SECONDS") == "0":
         return 0
     return _positive("IMAGETL_STEP_SECONDS", 6 * 3600)
+
+
+def wanted_films() -> frozenset[str]:
+    """Return which clips are made beside the GIF (`IMAGETL_CLIPS`): some of webp and mp4.
+
+    Raises:
+        ValueError: it names another one.
+    """
+    names = set(os.environ.get("IMAGETL_CLIPS", "").replace(",", " ").lower().split())
+    if unknown := sorted(names - {"gif", "webp", "mp4"}):
+        raise ValueError(f"IMAGETL_CLIPS names {unknown[0]!r}, but can name webp and mp4 only")
+    return frozenset(names - {"gif"})
 
 
 def fresh_days() -> int:

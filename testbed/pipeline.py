@@ -43,6 +43,8 @@ _NODES = {
     "frames": "frames.find_frames",
     "frame_files": "frames.collect_frames",
     "clip_gif": "clip_gif",
+    "clip_webp": "clip_webp",
+    "clip_mp4": "clip_mp4",
 }
 
 
@@ -62,12 +64,13 @@ class Pipeline:
         raw: dict[str, Any] | None = None,
         frames: dict[str, Any] | None = None,
         clip: dict[str, Any] | None = None,
+        **others: dict[str, Any],
     ) -> Outcome:
         """Run the job; the arguments are the config of its parts."""
         from imagetl_assets.definitions import define
 
         definitions = define(self.storage or str(self.root), self.upstream, in_process_executor)
-        ops = {"raw_data_file": raw, "frames": frames, "clip_gif": clip}
+        ops = {"raw_data_file": raw, "frames": frames, "clip_gif": clip, **others}
         config: dict[str, Any] = {
             "ops": {name: {"config": value} for name, value in ops.items() if value},
             "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},

@@ -1,14 +1,13 @@
 """The last assets: all frames as one animation, in each output format (see `images.outputs`)."""
 
 import base64
-import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
@@ -21,7 +20,8 @@ from dagster import (
 )
 from pydantic import Field, field_validator
 
-from imagetl_assets.assets.checked_config import CheckedConfig
+from imagetl_assets.assets.clip_config import ClipConfig
+from imagetl_assets.assets.clip_file import HashingWriter, check_filename
 from imagetl_assets.assets.clip_parts import (
     Part,
     read_parts,
@@ -38,7 +38,6 @@ from imagetl_assets.assets.common import (
 )
 from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
 from imagetl_assets.assets.up_to_date import UP_TO_DATE
-from imagetl_assets.images import gif
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs import OUTPUTS
 from imagetl_assets.images.outputs.output_format import OutputFormat
@@ -52,41 +51,6 @@ from imagetl_assets.storage.partition_folder import PartitionFolder
 
 # In Markdown, as base64, this becomes 150 kB.
 _PREVIEW_BYTES = 112_000
-
-DEFAULT_DURATION_MS = 100.0
-
-
-class ClipConfig(CheckedConfig):
-    """How the clip is called and how it plays."""
-
-    filename: str = Field(description="Name of the clip in the partition folder.")
-    frame_duration_ms: float | None = Field(
-        default=None,
-        ge=0,
-        le=655_350,
-        description=(
-            "How long each frame is shown, in milliseconds. Default: as long as the bundle says, "
-            f"which animations do; else {DEFAULT_DURATION_MS}."
-        ),
-    )
-    loop: int = Field(
-        default=0, ge=0, le=65_535, description="How often the clip is repeated; 0 is for ever."
-    )
-    every: int = Field(default=1, ge=1, description="Take every n-th frame only.")
-    fps: float | None = Field(
-        default=None, gt=0, description="Frames a second, instead of frame_duration_ms."
-    )
-
-    def durations(self, parts: Sequence[Part]) -> float | list[float]:
-        """Return how long each part is shown, in milliseconds; one number if it is the same."""
-        if self.fps is not None:
-            return gif.frame_duration(self.fps)
-        if self.frame_duration_ms is not None:
-            return self.frame_duration_ms
-        told = [part.duration_ms for part in parts]
-        if all(duration is None for duration in told):
-            return DEFAULT_DURATION_MS
-        return [DEFAULT_DURATION_MS if one is None else one for one in told]
 
 
 def clip_config(format: OutputFormat) -> type[ClipConfig]:
@@ -187,7 +151,7 @@ def _metadata(plan: _Plan, clip: Clip, picture: str, seconds: float) -> dict[str
 
 def _clip_and_preview(plan: _Plan) -> tuple[Clip, str]:
     """Make the clip, and at the same time Markdown that shows a small animation of it."""
-    _check_filename(plan.config.filename, plan.files)
+    check_filename(plan.config.filename, plan.files)
     try:
         with ThreadPoolExecutor(1) as pool:
             picture = pool.submit(_preview, plan)
@@ -202,13 +166,6 @@ def _clip_and_preview(plan: _Plan) -> tuple[Clip, str]:
         ) from None
 
 
-def _check_filename(filename: str, files: FrameFiles) -> None:
-    if filename == files.raw.path:
-        raise Failure(
-            f"filename {filename!r} is the raw file's: choose another", allow_retries=False
-        )
-
-
 def _assemble(plan: _Plan) -> Clip:
     folder, files, config, whole = plan.folder, plan.files, plan.config, plan.whole
     if plan.format.takes_differences:
@@ -217,13 +174,13 @@ def _assemble(plan: _Plan) -> Clip:
         parts, screen = whole, screen_of(whole)
     layouts = [part.layout for part in parts]
     with folder.store.create(folder.path(config.filename)) as out:
-        hashing = _HashingWriter(out)
+        hashing = HashingWriter(out)
         info = plan.format.write(
             zip(layouts, read_parts(folder, files.raw, parts), strict=True),
             hashing,
             screen=screen,
             duration_ms=plan.durations,
-            loop=config.loop,
+            loop=config.repetitions,
         )
     return Clip(
         path=config.filename,
@@ -234,18 +191,6 @@ def _assemble(plan: _Plan) -> Clip:
         height=info.height,
         every=config.every,
     )
-
-
-class _HashingWriter:
-    """Passes on what is written and hashes it."""
-
-    def __init__(self, out: BinaryIO) -> None:
-        self._out = out
-        self.digest = hashlib.sha256()
-
-    def write(self, data: bytes | memoryview) -> None:
-        self.digest.update(data)
-        self._out.write(data)
 
 
 def _preview(plan: _Plan) -> str:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 from dagster import Failure
 
 from imagetl_assets.assets.damage import damaged_frame
-from imagetl_assets.assets.failures import raw_file_changed
-from imagetl_assets.images import bundle, gif
-from imagetl_assets.images.bundle import DamagedFrame, FrameImage
+from imagetl_assets.assets.raw_images import images_at
+from imagetl_assets.images import gif
+from imagetl_assets.images.bundle import DamagedFrame, FrameImage, FrameSpan
 from imagetl_assets.images.delta import delta
 from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.transcode import to_gif
-from imagetl_assets.records import FrameIndex, RawFile, StoredDelta, StoredFrame, StoredFrameBatch
-from imagetl_assets.storage import FileChanged, FileState
+from imagetl_assets.records import FrameIndex, StoredDelta, StoredFrame, StoredFrameBatch
 from imagetl_assets.storage.base import BLOCK_BYTES, Store
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
@@ -44,7 +42,8 @@ def store_frame_batch(
     damaged: list[DamagedFrame] = []
     files = _Files(folder.store)
     previous = _previous(folder, index, positions) if index.optimize else None
-    for position, image in zip(positions, _images(folder, index, positions), strict=True):
+    images = images_at(folder, index, _spans(index, positions))
+    for position, image in zip(positions, images, strict=True):
         check_time()
         span = index.frames[position]
         try:
@@ -94,31 +93,8 @@ class _Files:
         self._pending, self._bytes = {}, 0
 
 
-@dataclass(frozen=True)
-class _RawFile:
-    """The raw file of an index, as kinds of bundles read it."""
-
-    folder: PartitionFolder
-    raw: RawFile
-
-    def read(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-        path = self.folder.path(self.raw.path)
-        return self.folder.store.read_spans(path, spans, self.raw.version)
-
-    def open(self) -> BinaryIO:
-        state = FileState(self.raw.size, self.raw.version)
-        return self.folder.store.open(self.folder.path(self.raw.path), state)
-
-
-def _images(
-    folder: PartitionFolder, index: FrameIndex, positions: range
-) -> Iterator[FrameImage | ImageError]:
-    """Yield the images at these positions, or what is wrong with them."""
-    spans = index.frames[positions.start : positions.stop]
-    try:
-        yield from bundle.images(index.kind, _RawFile(folder, index.raw), spans)
-    except (FileChanged, FileNotFoundError):
-        raise raw_file_changed(folder, index.raw) from None
+def _spans(index: FrameIndex, positions: range) -> Sequence[FrameSpan]:
+    return index.frames[positions.start : positions.stop]
 
 
 def _as_gif(image: FrameImage | ImageError, index: FrameIndex) -> _Gif:
@@ -144,7 +120,8 @@ def _previous(folder: PartitionFolder, index: FrameIndex, positions: range) -> _
     """Return the frame before the frame batch, unless there is none or it is damaged."""
     if positions.start == 0:
         return None
-    (image,) = _images(folder, index, range(positions.start - 1, positions.start))
+    before = range(positions.start - 1, positions.start)
+    (image,) = images_at(folder, index, _spans(index, before))
     try:
         return _as_gif(image, index)
     except ImageError:

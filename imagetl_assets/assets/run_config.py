@@ -8,9 +8,14 @@ from typing import Any
 from dagster import Config, Failure
 
 from imagetl_assets.assets.clips import CLIP_CONFIGS
+from imagetl_assets.assets.films import FILM_CONFIGS
 from imagetl_assets.assets.frames_config import FramesConfig
 
-_CONFIGS: Mapping[str, type[Config]] = {"frames": FramesConfig, **CLIP_CONFIGS}
+_CONFIGS: Mapping[str, type[Config]] = {
+    "frames": FramesConfig,
+    **CLIP_CONFIGS,
+    **FILM_CONFIGS,
+}
 
 
 def check_run_config(run_config: Mapping[str, Any]) -> None:

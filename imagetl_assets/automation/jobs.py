@@ -15,19 +15,30 @@ from pydantic import Field
 from imagetl_assets.assets.common import GROUP
 from imagetl_assets.checks import THOROUGH_CHECKS
 from imagetl_assets.dagster_private import PARTITION_TAG, UnresolvedAssetJobDefinition
+from imagetl_assets.images.outputs import FILMS
 from imagetl_assets.names import InvalidName
 from imagetl_assets.partitions import DEFAULT_FILE, upstream_files
 from imagetl_assets.removal import CannotRemove, remove_file
+from imagetl_assets.settings import wanted_films
 from imagetl_assets.storage import ImageStorage, open_store, root_name
 from imagetl_assets.storage.resource import ROOT_TAG
+
+
+def _selection() -> AssetSelection:
+    """Return what a run makes: all but the clips that nobody has asked for.
+
+    Checks that read all of the results again would double what a run costs.
+    """
+    unwanted = [film.asset_name for film in FILMS if film.name not in wanted_films()]
+    selection = AssetSelection.groups(GROUP) - AssetSelection.checks(*THOROUGH_CHECKS)
+    return selection - AssetSelection.assets(*unwanted) if unwanted else selection
 
 
 def image_etl(storage: str) -> UnresolvedAssetJobDefinition:
     """Return the job, for definitions whose storage root is this one."""
     return define_asset_job(
         "image_etl",
-        # Checks that read all of the results again would double what a run costs.
-        selection=AssetSelection.groups(GROUP) - AssetSelection.checks(*THOROUGH_CHECKS),
+        selection=_selection(),
         partitions_def=upstream_files,
         tags={
             # A run that names no partition is about this one; its own tag replaces this.
@@ -43,7 +54,7 @@ def image_etl_several(storage: str) -> UnresolvedAssetJobDefinition:
     """Return the job for several files at once: its runs name a range of partitions."""
     return define_asset_job(
         "image_etl_several",
-        selection=AssetSelection.groups(GROUP) - AssetSelection.checks(*THOROUGH_CHECKS),
+        selection=_selection(),
         partitions_def=upstream_files,
         tags={ROOT_TAG: root_name(storage)},
         description="The same as image_etl, for several upstream files in one run.",

@@ -20,6 +20,7 @@ class Progress:
     def __init__(self, *, verbose: bool) -> None:
         self.failure: str | None = None
         self.clip: dict[str, Any] = {}
+        self.films: list[dict[str, Any]] = []
         self.verbose = verbose
         self._stored = self._total = 0
         self._bar: Any = None
@@ -65,6 +66,8 @@ class Progress:
             self._start_bar()
         elif name == "clip_gif":
             self.clip = metadata
+        elif name.startswith("clip_"):
+            self.films.append(metadata)
 
     def _count(self, frames: int) -> None:
         self._stored += frames

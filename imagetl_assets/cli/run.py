@@ -125,7 +125,8 @@ def _run(partition_key: str, config: dict[str, Any], verbose: bool, started: flo
     clip, seconds = progress.clip, time.monotonic() - started
     frames = "1 frame" if clip["frames"] == 1 else f"{clip['frames']:,} frames"
     print(f"{frames}, {clip['bytes']:,} bytes, in {seconds:.1f} s")
-    print(f"clip: {_shown(clip['stored at'])}")
+    for made in (clip, *progress.films):
+        print(f"clip: {_shown(made['stored at'])}")
     return 0
 
 

@@ -30,6 +30,14 @@ class Text(click.ParamType[str]):
         return value
 
 
+class Repetitions(click.IntRange):
+    """How often a clip is repeated: a number, or `once`, which is -1 in the run config."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        return -1 if value == "once" else super().convert(value, param, ctx)
+
+
 @dataclass(frozen=True)
 class RunOption:
     """An option of `imagetl run` that sets one value of the run config.
@@ -196,7 +204,12 @@ RUN_OPTIONS = (
         one_of="speed",
     ),
     RunOption(
-        "--loop", f"{_CLIP}.loop", "repetitions; 0 is for ever", click.IntRange(0, 65_535), "N", "0"
+        "--loop",
+        f"{_CLIP}.loop",
+        "repetitions; 0 is for ever",
+        Repetitions(0, 65_535),
+        "N|once",
+        "0",
     ),
     RunOption(
         "--every", f"{_CLIP}.every", "take every n-th frame only", click.IntRange(min=1), "N", "1"

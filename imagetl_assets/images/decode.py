@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from imagetl_assets.images import gif, image_formats
 from imagetl_assets.images.errors import ImageError
@@ -17,6 +17,8 @@ from imagetl_assets.images.time_limit import OutOfTime, check_time
 
 if TYPE_CHECKING:
     import PIL.Image
+
+Picture: TypeAlias = "PIL.Image.Image"
 
 MAX_PIXELS = 64_000_000
 """Default limit for one picture.

@@ -41,7 +41,7 @@ def to_gif(
         ResizeError: more pixels than allowed, once it has the size that is asked for.
     """
     if not isinstance(data, bytes):
-        return palette.encode(_resized(data, resize, max_pixels))
+        return palette.encode(resized(data, resize, max_pixels))
     if data.startswith(gif.SIGNATURES):
         layout = gif.parse(data)
         screen = gif.screen_size([layout])
@@ -51,7 +51,7 @@ def to_gif(
         if resize is None and (len(layout.images) == 1 or not screen.clear):
             return data
     encoded = [
-        palette.encode(_resized(picture, resize, max_pixels))
+        palette.encode(resized(picture, resize, max_pixels))
         for picture in decode.pictures(data, max_pixels)
     ]
     if len(encoded) == 1:
@@ -73,7 +73,7 @@ def join(frames: list[bytes], *, duration_ms: float = 100, loop: int | None = 0)
     return out.getvalue()
 
 
-def _resized(
+def resized(
     picture: PIL.Image.Image, resize: int | float | None, max_pixels: int
 ) -> PIL.Image.Image:
     """Return the picture at the width or by the factor asked for."""

@@ -56,6 +56,13 @@ def parsed(*arguments: str) -> dict[str, object]:
     return values
 
 
+def test_a_clip_may_play_once() -> None:
+    config = run_config(parsed("--loop", "once"))
+    assert config == {"ops": {"clip_gif": {"config": {"loop": -1}}}}
+    with pytest.raises(click.UsageError):
+        parsed("--loop", "-1")
+
+
 @pytest.mark.parametrize("option", RUN_OPTIONS, ids=lambda option: str(option.flag))
 def test_an_option_is_part_of_the_run_config(option: RunOption) -> None:
     job = defs.resolve_job_def("image_etl")

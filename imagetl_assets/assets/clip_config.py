@@ -1,0 +1,59 @@
+"""What users can say of a clip, whatever its format."""
+
+from collections.abc import Sequence
+
+from pydantic import Field
+
+from imagetl_assets.assets.checked_config import CheckedConfig
+from imagetl_assets.assets.clip_parts import Part
+from imagetl_assets.images import gif
+
+DEFAULT_DURATION_MS = 100.0
+
+ONCE = -1
+
+
+class ShownConfig(CheckedConfig):
+    """How a clip is called, which frames it shows, and for how long."""
+
+    filename: str = Field(description="Name of the clip in the partition folder.")
+    frame_duration_ms: float | None = Field(
+        default=None,
+        ge=0,
+        le=655_350,
+        description=(
+            "How long each frame is shown, in milliseconds. Default: as long as the bundle says, "
+            f"which animations do; else {DEFAULT_DURATION_MS}."
+        ),
+    )
+    every: int = Field(default=1, ge=1, description="Take every n-th frame only.")
+    fps: float | None = Field(
+        default=None, gt=0, description="Frames a second, instead of frame_duration_ms."
+    )
+
+    def durations(self, parts: Sequence[Part]) -> float | list[float]:
+        """Return how long each part is shown, in milliseconds; one number if it is the same."""
+        if self.fps is not None:
+            return gif.frame_duration(self.fps)
+        if self.frame_duration_ms is not None:
+            return self.frame_duration_ms
+        told = [part.duration_ms for part in parts]
+        if all(duration is None for duration in told):
+            return DEFAULT_DURATION_MS
+        return [DEFAULT_DURATION_MS if one is None else one for one in told]
+
+
+class ClipConfig(ShownConfig):
+    """How a clip is called and how it plays."""
+
+    loop: int = Field(
+        default=0,
+        ge=ONCE,
+        le=65_535,
+        description="How often the clip is repeated; 0 is for ever, -1 not at all: it plays once.",
+    )
+
+    @property
+    def repetitions(self) -> int | None:
+        """How often it is repeated; 0 for ever, None not at all."""
+        return None if self.loop == ONCE else self.loop

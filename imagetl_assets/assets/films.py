@@ -1,0 +1,174 @@
+"""Clips in full colour, in each format of `images.outputs.FILMS`, made if they are asked for."""
+
+import base64
+import io
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetsDefinition,
+    Failure,
+    MetadataValue,
+    Output,
+    asset,
+)
+from pydantic import Field, field_validator
+
+from imagetl_assets.assets.clip_config import ONCE, ShownConfig
+from imagetl_assets.assets.clip_file import HashingWriter, check_filename
+from imagetl_assets.assets.common import (
+    BACKFILL_POLICY,
+    GROUP,
+    OWNERS,
+    SHORT_RETRIES,
+    joint_version,
+)
+from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
+from imagetl_assets.assets.original_film import original_film
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
+from imagetl_assets.images.outputs.mp4 import MP4
+from imagetl_assets.images.outputs.webp import WEBP
+from imagetl_assets.names import check_clip_name
+from imagetl_assets.partitions import upstream_files
+from imagetl_assets.records import Clip, FrameFiles, FrameIndex
+from imagetl_assets.storage import ImageStorage
+from imagetl_assets.storage.partition_folder import PartitionFolder
+
+_POSTER_SIDE = 320  # pixels
+
+
+class WebpConfig(ShownConfig):
+    """How the WebP is called, how it plays, and how good it is."""
+
+    filename: str = Field(default="clip.webp", description="Its name in the partition folder.")
+    quality: float = Field(default=80, ge=0, le=100, description="The higher, the larger it is.")
+    lossless: bool = Field(default=False, description="Keep all pixels as they are.")
+    loop: int = Field(
+        default=0,
+        ge=ONCE,
+        le=65_534,
+        description="How often it is repeated; 0 is for ever, -1 not at all: it plays once.",
+    )
+
+    @field_validator("filename")
+    @classmethod
+    def _is_name(cls, name: str) -> str:
+        return check_clip_name(name, "webp")
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of `images.outputs.webp.write`."""
+        loop = None if self.loop == ONCE else self.loop
+        return {"quality": self.quality, "lossless": self.lossless, "loop": loop}
+
+
+class Mp4Config(ShownConfig):
+    """How the MP4 is called, how it plays, and how good it is."""
+
+    filename: str = Field(default="clip.mp4", description="Its name in the partition folder.")
+    crf: float = Field(
+        default=20,
+        ge=0,
+        le=51,
+        description="Quality of x264: 0 is lossless, 18 to 28 are usual; the lower, the larger.",
+    )
+
+    @field_validator("filename")
+    @classmethod
+    def _is_name(cls, name: str) -> str:
+        return check_clip_name(name, "mp4")
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of `images.outputs.mp4.write`."""
+        return {"crf": self.crf}
+
+
+def film_asset(format: FilmFormat, config_type: type[Any]) -> AssetsDefinition:
+    """Return the asset that makes clips in a format, with its config."""
+
+    @asset(
+        name=format.asset_name,
+        partitions_def=upstream_files,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={format.name},
+        backfill_policy=BACKFILL_POLICY,
+        retry_policy=SHORT_RETRIES,
+        description=format.description,
+    )
+    def film(
+        context: AssetExecutionContext,
+        config: config_type,  # type: ignore[valid-type]
+        storage: ImageStorage,
+        frames: dict[str, FrameIndex],
+        frame_files: dict[str, FrameFiles],
+    ) -> Iterator[Output[dict[str, Clip]]]:
+        def make(key: str) -> Clip:
+            started = time.monotonic()
+            folder = storage.folder(key)
+            made, poster = _make(format, config, folder, frames[key], frame_files[key])
+            metadata = {
+                "preview": MetadataValue.md(poster),
+                "stored at": MetadataValue.url(folder.uri(made.path)),
+                "bytes": made.size,
+                "frames": made.frames,
+                "size": f"{made.width} x {made.height}",
+                "seconds": round(time.monotonic() - started, 3),
+            }
+            context.add_asset_metadata(metadata, partition_key=key)
+            return made
+
+        keys = remaining_keys(context, "frame_files")
+        made = for_each_file(context, format.asset_name, keys, make, SHORT_RETRIES)
+        yield Output(made, data_version=joint_version([clip.sha256 for clip in made.values()]))
+        fail_at_end(context, format.asset_name)
+
+    return film
+
+
+def _make(
+    format: FilmFormat, config: Any, folder: PartitionFolder, index: FrameIndex, files: FrameFiles
+) -> tuple[Clip, str]:
+    """Write the clip; return its record, and Markdown that shows its first picture."""
+    check_filename(config.filename, files)
+    film = original_film(folder, index, files, config)
+    posters: list[str] = []
+
+    def pictures() -> Iterator[Shown]:
+        for shown in film.pictures:
+            if not posters:
+                posters.append(_poster(shown))
+            yield shown
+
+    try:
+        with folder.store.create(folder.path(config.filename)) as out:
+            writer = HashingWriter(out)
+            watched = Film(film.width, film.height, film.count, pictures())
+            format.write(watched, writer, config.options())
+    except ImageError as error:
+        raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
+    clip = Clip(
+        path=config.filename,
+        size=writer.size,
+        sha256=writer.digest.hexdigest(),
+        frames=film.count,
+        width=film.width,
+        height=film.height,
+        every=config.every,
+    )
+    return clip, posters[0]
+
+
+def _poster(shown: Shown) -> str:
+    small = shown.picture.convert("RGB")
+    small.thumbnail((_POSTER_SIDE, _POSTER_SIDE))
+    out = io.BytesIO()
+    small.save(out, "JPEG")
+    return f"![first frame](data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()})"
+
+
+FILM_CONFIGS = {WEBP.asset_name: WebpConfig, MP4.asset_name: Mp4Config}
+
+films = [film_asset(WEBP, WebpConfig), film_asset(MP4, Mp4Config)]

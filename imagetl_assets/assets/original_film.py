@@ -1,0 +1,68 @@
+"""The pictures of a clip in full colour, decoded from the raw file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+from dagster import Failure
+
+from imagetl_assets.assets.clip_config import ShownConfig
+from imagetl_assets.assets.clip_parts import screen_of, whole_frames
+from imagetl_assets.assets.raw_images import images_at
+from imagetl_assets.images import decode
+from imagetl_assets.images.bundle import FrameImage
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.outputs.film import Film, Shown
+from imagetl_assets.images.transcode import resized
+from imagetl_assets.records import FrameFiles, FrameIndex
+from imagetl_assets.storage.partition_folder import PartitionFolder
+from imagetl_assets.storage.ranges import each_ahead
+
+
+def original_film(
+    folder: PartitionFolder, index: FrameIndex, files: FrameFiles, config: ShownConfig
+) -> Film:
+    """Return the film of all frames that are stored, or of every n-th picture of them.
+
+    Raises:
+        Failure: the records are not about the same frames.
+    """
+    if files.fingerprint != index.fingerprint:
+        raise Failure(
+            "the frames that are indexed are not those that are stored: materialize frames again",
+            allow_retries=False,
+        )
+    whole = whole_frames(folder, files, config.every)
+    durations = config.durations(whole)
+    screen = screen_of(whole)
+    total = sum(len(part.layout.images) for part in whole)
+    shown_for = iter(durations) if isinstance(durations, list) else None
+
+    def pictures() -> Iterator[Shown]:
+        number = count()
+        for images in each_ahead(
+            lambda image: _decoded(image, index), _images(folder, index, files)
+        ):
+            wanted = [image for image in images if next(number) % config.every == 0]
+            if wanted:
+                duration = next(shown_for) if shown_for else durations
+                assert isinstance(duration, int | float)
+                yield from (Shown(picture, duration) for picture in wanted)
+
+    return Film(screen.width, screen.height, total, pictures())
+
+
+def _images(
+    folder: PartitionFolder, index: FrameIndex, files: FrameFiles
+) -> Iterator[FrameImage | ImageError]:
+    left_out = {piece.number for piece in files.damaged}
+    return images_at(folder, index, [s for s in index.frames if s.number not in left_out])
+
+
+def _decoded(image: FrameImage | ImageError, index: FrameIndex) -> list[decode.Picture]:
+    """Return all pictures of an image, in the size that frames are stored in."""
+    if isinstance(image, ImageError):
+        raise image
+    found = decode.pictures(image.data) if isinstance(image.data, bytes) else [image.data]
+    return [resized(picture, index.resize, decode.MAX_PIXELS) for picture in found]

@@ -1,0 +1,79 @@
+"""Pictures in full colour, on their way into a clip that is encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from imagetl_assets.images.gif import Writable
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+
+class Shown(NamedTuple):
+    """A picture, and for how many milliseconds it is shown."""
+
+    picture: PIL.Image.Image
+    duration_ms: float
+
+
+@dataclass(frozen=True)
+class Film:
+    """The pictures of a clip.
+
+    Attributes:
+        width: of the screen, in pixels. Each picture is in its upper left corner.
+        height: of the screen, in pixels.
+        count: how many pictures there are, at least one.
+        pictures: in order; they are taken once, one at a time, and not kept.
+    """
+
+    width: int
+    height: int
+    count: int
+    pictures: Iterator[Shown]
+
+
+@dataclass(frozen=True)
+class FilmFormat:
+    """A format of clips that are encoded from the pictures in full colour.
+
+    Attributes:
+        name: of the format, in small letters. The asset is called `clip_<name>`.
+        description: of the asset.
+        write: writes a film to a file, with options of its own. Raises ImageError if it cannot.
+    """
+
+    name: str
+    description: str
+    write: Callable[[Film, Writable, dict[str, Any]], None]
+
+    @property
+    def asset_name(self) -> str:
+        """The name of the asset."""
+        return f"clip_{self.name}"
+
+
+def on_screen(
+    picture: PIL.Image.Image, width: int, height: int, *, background: str | None = None
+) -> PIL.Image.Image:
+    """Return a picture in the upper left corner of a screen.
+
+    It is RGB on a `background` of some colour, and RGBA on a transparent screen without one.
+    """
+    from PIL import Image
+
+    if background is None:
+        if picture.size == (width, height) and not picture.has_transparency_data:
+            return picture.convert("RGB")
+        screen = Image.new("RGBA", (width, height))
+        screen.paste(picture.convert("RGBA"))
+        return screen
+    if not picture.has_transparency_data and picture.size == (width, height):
+        return picture.convert("RGB")
+    screen = Image.new("RGB", (width, height), background)
+    rgba = picture.convert("RGBA")
+    screen.paste(rgba, mask=rgba)
+    return screen
