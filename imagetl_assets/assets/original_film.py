@@ -14,6 +14,7 @@ from imagetl_assets.images import decode
 from imagetl_assets.images.bundle import FrameImage
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs.film import Film, Shown
+from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.transcode import resized
 from imagetl_assets.records import FrameFiles, FrameIndex
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -44,6 +45,7 @@ def original_film(
         for images in each_ahead(
             lambda image: _decoded(image, index), _images(folder, index, files)
         ):
+            check_time()
             wanted = [image for image in images if next(number) % config.every == 0]
             if wanted:
                 duration = next(shown_for) if shown_for else durations
