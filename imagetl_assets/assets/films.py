@@ -169,6 +169,9 @@ def _poster(shown: Shown) -> str:
     return f"![first frame](data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()})"
 
 
-FILM_CONFIGS = {WEBP.asset_name: WebpConfig, MP4.asset_name: Mp4Config}
+FILM_CONFIGS: dict[str, type[ShownConfig]] = {
+    WEBP.asset_name: WebpConfig,
+    MP4.asset_name: Mp4Config,
+}
 
 films = [film_asset(WEBP, WebpConfig), film_asset(MP4, Mp4Config)]
