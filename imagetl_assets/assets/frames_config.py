@@ -32,6 +32,15 @@ class FramesConfig(CheckedConfig):
         default=OnDamagedFrame.fail,
         description="fail: name the frame and fail; skip: leave it out and tell in the metadata.",
     )
+    start: float = Field(
+        default=0, ge=0, description="Of a video: take frames from so many seconds on."
+    )
+    end: float | None = Field(
+        default=None, gt=0, description="Of a video: take frames up to so many seconds."
+    )
+    take_fps: float | None = Field(
+        default=None, gt=0, description="Of a video: take so many frames of a second, at most."
+    )
     resize: str | None = Field(
         default=None,
         description=(
@@ -46,6 +55,11 @@ class FramesConfig(CheckedConfig):
             "are decoded for it, by the mapped steps."
         ),
     )
+
+    @property
+    def chooses(self) -> bool:
+        """Whether only some frames of a video are taken."""
+        return bool(self.start) or self.end is not None or self.take_fps is not None
 
     @property
     def skip_damaged(self) -> bool:

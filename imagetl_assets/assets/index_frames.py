@@ -28,6 +28,7 @@ from imagetl_assets.assets.failures import raw_file_changed
 from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import BundleKind, DamagedFrame, FrameSpan, Remarks
+from imagetl_assets.images.bundles.video import Video, choose
 from imagetl_assets.images.errors import BundleError
 from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.window import Window
@@ -92,7 +93,7 @@ def _index(
 ) -> FrameIndex:
     """Return where the frames are; note what is unusual about the bundle."""
     kind, pieces = _find(folder, raw, remarks)
-    frames = tuple(piece for piece in pieces if isinstance(piece, FrameSpan))
+    frames = _chosen(config, kind, tuple(p for p in pieces if isinstance(p, FrameSpan)))
     damaged = tuple(piece for piece in pieces if isinstance(piece, DamagedFrame))
     if damaged and not config.skip_damaged:
         raise damaged_frame(damaged, raw, remarks.texts())
@@ -109,6 +110,23 @@ def _index(
         optimize=config.optimize,
         kind=kind.name,
     )
+
+
+def _chosen(
+    config: FramesConfig, kind: BundleKind, frames: tuple[FrameSpan, ...]
+) -> tuple[FrameSpan, ...]:
+    """Return the frames that the config asks for. Raises Failure if it cannot be asked for."""
+    if not config.chooses:
+        return frames
+    if kind.name != Video.name:
+        raise Failure(
+            "start, end and take_fps choose frames of a video, which this bundle is not",
+            allow_retries=False,
+        )
+    chosen = choose(frames, start=config.start, end=config.end, fps=config.take_fps)
+    if not chosen:
+        raise Failure("the video has no frames between start and end", allow_retries=False)
+    return tuple(chosen)
 
 
 def _find(

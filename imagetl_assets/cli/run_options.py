@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from imagetl_assets.cli.option_types import (
+    Repetitions,
+    Text,
+    check_clip_name,
+    check_path,
+    check_scheduler,
+    check_size,
+)
+
 _RAW, _FRAMES, _CLIP = "ops.raw_data_file.config", "ops.frames.config", "ops.clip_gif.config"
 _CLUSTER = "execution.config.cluster"
-
-
-class Text(click.ParamType[str]):
-    """A text that a function checks; it returns the text, or raises ValueError, which says why."""
-
-    name = "text"
-
-    def __init__(self, check: Callable[[str], object]) -> None:
-        self._check = check
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the text."""
-        try:
-            self._check(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return value
-
-
-class Repetitions(click.IntRange):
-    """How often a clip is repeated: a number, or `once`, which is -1 in the run config."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the number."""
-        return -1 if value == "once" else super().convert(value, param, ctx)
 
 
 @dataclass(frozen=True)
@@ -73,30 +57,7 @@ class RunOption:
         return self.sets.rpartition(".")[2]
 
 
-def _path(text: str) -> object:
-    from imagetl_assets.names import check_path
-
-    return check_path(text)
-
-
-def _clip_name(text: str) -> object:
-    from imagetl_assets.names import check_clip_name
-
-    return check_clip_name(text, "gif")
-
-
-def _size(text: str) -> object:
-    from imagetl_assets.images.new_size import new_size
-
-    return new_size(text)
-
-
-def _scheduler(text: str) -> object:
-    if not re.fullmatch(r"([a-z]+://)?[^\s/:]+:[0-9]+|\w+://\[[0-9a-f:]+\]:[0-9]+", text):
-        raise ValueError(f"{text!r} is not an address such as tcp://host:8786")
-    return text
-
-
+_FROM_0 = click.FloatRange(min=0)
 _SECONDS = click.FloatRange(min=0, min_open=True)
 
 RUN_OPTIONS = (
@@ -108,7 +69,7 @@ RUN_OPTIONS = (
         default="revalidate",
     ),
     RunOption(
-        "--path", f"{_RAW}.path", "name of the raw file", Text(_path), "NAME", "image-data.img"
+        "--path", f"{_RAW}.path", "name of the raw file", Text(check_path), "NAME", "image-data.img"
     ),
     RunOption(
         "--include",
@@ -164,10 +125,22 @@ RUN_OPTIONS = (
         default="fail",
     ),
     RunOption(
+        "--start",
+        f"{_FRAMES}.start",
+        "of a video: from so many seconds on",
+        _FROM_0,
+        "SECONDS",
+        "0",
+    ),
+    RunOption("--end", f"{_FRAMES}.end", "of a video: up to there", _SECONDS, "SECONDS"),
+    RunOption(
+        "--take-fps", f"{_FRAMES}.take_fps", "of a video: so many frames a second", _SECONDS, "N"
+    ),
+    RunOption(
         "--resize",
         f"{_FRAMES}.resize",
         "store frames in another size: a width in pixels, or a percentage",
-        Text(_size),
+        Text(check_size),
         "250|50%",
     ),
     RunOption(
@@ -185,7 +158,12 @@ RUN_OPTIONS = (
         "N",
     ),
     RunOption(
-        "--filename", f"{_CLIP}.filename", "name of the clip", Text(_clip_name), "NAME", "clip.gif"
+        "--filename",
+        f"{_CLIP}.filename",
+        "name of the clip",
+        Text(check_clip_name),
+        "NAME",
+        "clip.gif",
     ),
     RunOption(
         "--duration",
@@ -226,7 +204,7 @@ RUN_OPTIONS = (
         "--scheduler",
         f"{_CLUSTER}.existing.address",
         "use this Dask cluster",
-        Text(_scheduler),
+        Text(check_scheduler),
         "ADDRESS",
         one_of="cluster",
     ),

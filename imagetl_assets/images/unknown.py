@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 READABLE = (
-    "What can be read: folders of images; ZIP and TAR archives of images; animated GIF, PNG and "
-    "WebP, and TIFF; GIF, PNG, JPEG, BMP, WebP or TIFF images with four newlines between them"
+    "What can be read: folders of images; ZIP and TAR archives of images; videos; animated GIF, "
+    "PNG and WebP, and TIFF; GIF, PNG, JPEG, BMP, WebP or TIFF images with four newlines between "
+    "them"
 )
 
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")

@@ -34,7 +34,7 @@ class FrameSpan(Struct, frozen=True, array_like=True, gc=False):
     length: _Length
     format: str
     name: str = ""
-    detail: tuple[_Count, ...] = ()
+    detail: tuple[int, ...] = ()
 
 
 class DamagedFrame(Struct, frozen=True, array_like=True, gc=False):
