@@ -7,7 +7,6 @@ from dagster import ConfigurableIOManager, InputContext, OutputContext
 from imagetl_assets.dagster_private import narrow_output, step_of
 from imagetl_assets.records import Record
 from imagetl_assets.storage import ImageStorage
-from imagetl_assets.storage.resource import store_errors_as_failures
 from imagetl_assets.stored_records import load_records
 
 
@@ -41,11 +40,12 @@ class RecordIOManager(ConfigurableIOManager):
     storage: ImageStorage
 
     def handle_output(self, context: OutputContext, obj: Mapping[str, Record]) -> None:
-        """Store the records. Partitions without one are not materialized."""
-        asset = context.asset_key.to_python_identifier()
-        with store_errors_as_failures():
-            for partition, record in obj.items():
-                self.storage.folder(partition).save(asset, record)
+        """Tell Dagster which partitions are materialized: those that have a record.
+
+        The record itself is stored already. A result and its record become visible under one claim
+        (see `storage.claims`), so that no other run comes between the two, and after the step it
+        would be too late for that.
+        """
         narrow_output(context, obj.keys())
 
     def load_input(self, context: InputContext) -> dict[str, Record]:

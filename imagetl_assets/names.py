@@ -10,6 +10,9 @@ import unicodedata
 RESERVED_FOLDER = ".imagetl"
 FRAMES_FOLDER = "frames"
 
+CLAIM = r"[a-z0-9_]+\.(\d{16}-[0-9a-f]{8})\.(\d{16})-[0-9a-f]{4}"
+"""What the name of a claim looks like, see `storage.claims`. Its groups are turn and time."""
+
 # File systems allow 255 bytes; the rest is for the suffix of temporary names.
 _MAX_BYTES = 200
 

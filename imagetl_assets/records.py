@@ -21,13 +21,15 @@ from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.images.bundles.four_newlines import FourNewlines
 from imagetl_assets.images.gif import GifLayout
 from imagetl_assets.images.outputs import FILMS, OUTPUTS
-from imagetl_assets.names import frame_name
+from imagetl_assets.names import CLAIM, check_path, frame_name
 
 FORMAT = 3
 """Changes whenever the shape of a record does."""
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
+ClaimName = Annotated[str, Meta(pattern=rf"\A({CLAIM})?\Z")]
+FrameFileName = Annotated[str, Meta(pattern=r"\Aframe_\d+\.gif\Z")]
 
 R = TypeVar("R", bound="Record")
 
@@ -39,9 +41,15 @@ class RecordError(ValueError):
 class Record(
     Struct, frozen=True, kw_only=True, dict=True, tag_field="record", forbid_unknown_fields=True
 ):
-    """Base of all records. Its subclasses are JSON objects that tell their kind and `FORMAT`."""
+    """Base of all records. Its subclasses are JSON objects that tell their kind and `FORMAT`.
+
+    Attributes:
+        format: of the record.
+        claim: under which the record was stored, see `storage.claims`. "" if under none.
+    """
 
     format: int = FORMAT
+    claim: ClaimName = ""
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
@@ -72,6 +80,15 @@ class _Head(Struct):
     """What all records of all formats have told of themselves."""
 
     format: int
+    claim: str = ""
+
+
+def claim_in(record: bytes) -> str:
+    """Return the claim that a stored record of any kind tells, or "" if it tells none."""
+    try:
+        return msgspec.json.decode(record, type=_Head).claim
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
 
 
 def _unreadable(kind: type[Record], data: bytes, error: Exception) -> str:
@@ -116,30 +133,9 @@ class RawFile(Record, frozen=True, tag=True):
     last_modified: str | None = None
     served_from: str | None = None
 
-
-class PublishedFrames(Record, frozen=True, tag=True):
-    """Which frame files are, or may be, in the frames folder. See `storage.publishing`.
-
-    Attributes:
-        fingerprint: of the frames that are there; None if there may be frames of more than one
-            index.
-        counts: how many pieces each bundle has that there may be frames of.
-        optimized: whether there may be differences between frames, too.
-    """
-
-    fingerprint: str | None
-    counts: tuple[Count, ...]
-    optimized: bool
-
-    def mixed_with(self, other: PublishedFrames) -> PublishedFrames:
-        """Return what is in the folder while these frames are replaced by others."""
-        counts = tuple(sorted({*self.counts, *other.counts}))
-        return PublishedFrames(None, counts, self.optimized or other.optimized)
-
-    def file_names(self) -> list[str]:
-        """Return the names of all frame files that there may be."""
-        names = {frame_name(i, count) for count in self.counts for i in range(count)}
-        return [f"{name}.gif" for name in sorted(names)]
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_path(self.path)
 
 
 class FrameIndex(Record, frozen=True, tag=True):
@@ -150,8 +146,7 @@ class FrameIndex(Record, frozen=True, tag=True):
         frames: the frames, in order.
         damaged: pieces that were left out.
         per_step: how many frames a mapped step stores at most.
-        written_to: the folder where they are stored until all are there.
-        published_before: what was in the frames folder when they were indexed; None for nothing.
+        in_place: whether they are written straight into the frames folder.
         kind: of the bundle, by its name in `images.bundles`.
         skip_damaged: whether frames whose pixels turn out to be damaged are left out, too.
         resize: the width in pixels (int), or the factor (float), that frames are stored in.
@@ -162,11 +157,10 @@ class FrameIndex(Record, frozen=True, tag=True):
     frames: tuple[FrameSpan, ...]
     damaged: tuple[DamagedFrame, ...]
     per_step: Positive
-    written_to: str
+    in_place: bool = False
     skip_damaged: bool = False
     resize: Positive | Annotated[float, Meta(gt=0)] | None = None
     optimize: bool = False
-    published_before: PublishedFrames | None = None
     kind: str = FourNewlines.name
 
     @cached_property
@@ -183,11 +177,6 @@ class FrameIndex(Record, frozen=True, tag=True):
     def pieces(self) -> int:
         """How many pieces the bundle has, damaged ones included."""
         return len(self.frames) + len(self.damaged)
-
-    @property
-    def when_published(self) -> PublishedFrames:
-        """What is in the frames folder once these frames are there."""
-        return PublishedFrames(self.fingerprint, (self.pieces,), self.optimize)
 
     def name(self, position: int) -> str:
         """Return the name of the frame at this position: it has the number of the frame."""
@@ -242,15 +231,13 @@ class FrameFiles(Record, frozen=True, tag=True):
 
     Attributes:
         raw: the raw file.
-        fingerprint: of the index that they were stored by.
         names: of the files in the frames folder.
         frames: as many.
         damaged: pieces of the raw file that were left out.
     """
 
     raw: RawFile
-    fingerprint: str
-    names: tuple[str, ...]
+    names: tuple[FrameFileName, ...]
     frames: tuple[StoredFrame, ...]
     damaged: tuple[DamagedFrame, ...] = ()
 
@@ -258,6 +245,16 @@ class FrameFiles(Record, frozen=True, tag=True):
         super().__post_init__()
         if len(self.names) != len(self.frames):
             raise ValueError(f"there are {len(self.names)} names of {len(self.frames)} frames")
+
+
+class FramesInExchange(Record, frozen=True, tag=True):
+    """Takes the place of `FrameFiles` while the frames folder is filled with other files.
+
+    Attributes:
+        names: of all files that may be in the frames folder.
+    """
+
+    names: tuple[FrameFileName, ...]
 
 
 class Clip(Record, frozen=True, tag=True):
@@ -280,6 +277,10 @@ class Clip(Record, frozen=True, tag=True):
     width: Positive
     height: Positive
     every: Positive = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_path(self.path)
 
 
 RECORD_TYPES: Mapping[str, type[Record]] = {

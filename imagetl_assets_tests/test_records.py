@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import pytest
@@ -30,9 +31,9 @@ FRAMES = (
 )
 RECORDS: list[Record] = [
     RAW,
-    FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (DamagedFrame(1, 9, 2, "cut"),), 1, "frames"),
+    FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (DamagedFrame(1, 9, 2, "cut"),), 1),
     StoredFrameBatch(FRAMES),
-    FrameFiles(RAW, "f00d", ("frame_00.gif", "frame_01.gif"), FRAMES),
+    FrameFiles(RAW, ("frame_00.gif", "frame_01.gif"), FRAMES),
     Clip("clip.gif", 3, "cc", 2, 8, 6),
 ]
 
@@ -51,11 +52,27 @@ def test_anything_else_is_refused(record: Record, data: bytes) -> None:
         type(record).from_json(data)
 
 
+@pytest.mark.parametrize("name", ["../victim", "/etc/x", "a/../../x", "frames/x", ".imagetl/x", ""])
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [(RAW, "path"), (RECORDS[-1], "path"), (RECORDS[1], "claim"), (RECORDS[3], "names")],
+    ids=["raw file", "clip", "index", "frame files"],
+)
+def test_a_planted_path_makes_a_record_unreadable(record: Record, field: str, name: str) -> None:
+    """Whoever can write to the storage cannot make a run write, read or delete elsewhere."""
+    planted = json.loads(record.to_json())
+    planted[field] = [name] * 2 if field == "names" else name
+    if (field, name) == ("claim", ""):
+        return  # a record that was stored under no claim
+    with pytest.raises(RecordError):
+        type(record).from_json(json.dumps(planted).encode())
+
+
 @given(st.integers(1, 3000), st.none() | st.integers(1, 100))
 def test_batches_cover_all_frames_in_order(total: int, asked: int | None) -> None:
     per_step = asked or frames_per_step(total)
     spans = tuple(FrameSpan(i, i * 10, 5, "GIF") for i in range(total))
-    index = FrameIndex(RAW, spans, (), per_step, "x")
+    index = FrameIndex(RAW, spans, (), per_step)
     batches = frame_batches(index)
     assert [i for part in batches.values() for i in part] == list(range(total))
     assert list(batches) == sorted(batches)
@@ -77,13 +94,13 @@ def test_steps_grow_with_the_frames(frames: int, each: int, steps: int) -> None:
 
 
 def test_the_fingerprint_is_about_the_names_and_bytes_of_the_frame_files_only() -> None:
-    index = FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 1, "")
-    same = FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 9, "elsewhere", skip_damaged=True)
+    index = FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 1)
+    same = FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 9, True, skip_damaged=True)
     others = [
-        FrameIndex(RAW, (FrameSpan(0, 4, 6, "GIF"),), (), 1, ""),
-        FrameIndex(RAW, (FrameSpan(3, 4, 5, "GIF"),), (), 1, ""),
-        FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (DamagedFrame(1, 9, 2, "cut"),), 1, ""),
-        FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 1, "", resize=5),
+        FrameIndex(RAW, (FrameSpan(0, 4, 6, "GIF"),), (), 1),
+        FrameIndex(RAW, (FrameSpan(3, 4, 5, "GIF"),), (), 1),
+        FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (DamagedFrame(1, 9, 2, "cut"),), 1),
+        FrameIndex(RAW, (FrameSpan(0, 4, 5, "GIF"),), (), 1, resize=5),
     ]
     assert index.fingerprint == same.fingerprint
     assert index.fingerprint not in {other.fingerprint for other in others}
@@ -91,9 +108,8 @@ def test_the_fingerprint_is_about_the_names_and_bytes_of_the_frame_files_only() 
 
 def test_frames_are_named_by_their_numbers() -> None:
     frames = tuple(FrameSpan(number, number * 10, 5, "GIF") for number in (1, 2, 100))
-    index = FrameIndex(RAW, frames, (DamagedFrame(0, 0, 5, "cut"),) * 98, 2, "")
+    index = FrameIndex(RAW, frames, (DamagedFrame(0, 0, 5, "cut"),) * 98, 2)
     assert index.file_names() == ["frame_001.gif", "frame_002.gif", "frame_100.gif"]
-    assert {*index.file_names()} < {*index.when_published.file_names()}
     assert list(frame_batches(index)) == ["frames_001_001", "frames_002_100"]
     left_out = [DamagedFrame(2, 20, 5, "cut")]
     assert index.file_names(left_out) == ["frame_001.gif", "frame_100.gif"]

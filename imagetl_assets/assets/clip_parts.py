@@ -10,6 +10,7 @@ from imagetl_assets.images import gif
 from imagetl_assets.records import FrameFiles, RawFile
 from imagetl_assets.storage.base import FileChanged, in_blocks
 from imagetl_assets.storage.partition_folder import PartitionFolder
+from imagetl_assets.storage.publishing import deltas_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def with_differences(
     deltas = [frame.delta for frame in files.frames]
     if screen.clear or not any(deltas) or len(whole) < len(deltas):
         return whole, screen
-    places = [f"{folder.deltas}/{files.fingerprint}/{name}" for name in files.names]
+    places = [f"{deltas_of(folder, files)}/{name}" for name in files.names]
     parts = [
         replace(part, layout=delta.layout, path=place, size=delta.size, offset=None)
         if delta

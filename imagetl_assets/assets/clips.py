@@ -37,6 +37,7 @@ from imagetl_assets.assets.common import (
     joint_version,
 )
 from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
+from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.up_to_date import UP_TO_DATE
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs import OUTPUTS
@@ -47,7 +48,9 @@ from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles
 from imagetl_assets.settings import fresh_days
 from imagetl_assets.storage import FileChanged, ImageStorage
+from imagetl_assets.storage.claims import Claim, Overtaken, claimed
 from imagetl_assets.storage.partition_folder import PartitionFolder
+from imagetl_assets.storage.publishing import FILES, decoded
 
 # In Markdown, as base64, this becomes 150 kB.
 _PREVIEW_BYTES = 112_000
@@ -97,8 +100,13 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
     ) -> Iterator[Output[dict[str, Clip]]]:
         def make(key: str) -> Clip:
             started = time.monotonic()
-            plan = _Plan(format, config, storage.folder(key), frame_files[key])
-            made, picture = _clip_and_preview(plan)
+            folder = storage.folder(key)
+            with (
+                overtaken_as_failure(may_pass=True),
+                claimed(folder, format.asset_name, storage.turn()) as claim,
+            ):
+                plan = _Plan(format, config, claim, frame_files[key])
+                made, picture = _clip_and_preview(plan)
             metadata = _metadata(plan, made, picture, time.monotonic() - started)
             context.add_asset_metadata(metadata, partition_key=key)
             return made
@@ -117,8 +125,13 @@ class _Plan:
 
     format: OutputFormat
     config: ClipConfig
-    folder: PartitionFolder
+    claim: Claim
     files: FrameFiles
+
+    @property
+    def folder(self) -> PartitionFolder:
+        """The partition folder."""
+        return self.claim.folder
 
     @cached_property
     def whole(self) -> Sequence[Part]:
@@ -173,7 +186,7 @@ def _assemble(plan: _Plan) -> Clip:
     else:
         parts, screen = whole, screen_of(whole)
     layouts = [part.layout for part in parts]
-    with folder.store.create(folder.path(config.filename)) as out:
+    with plan.claim.create(config.filename) as out:
         hashing = HashingWriter(out)
         info = plan.format.write(
             zip(layouts, read_parts(folder, files.raw, parts), strict=True),
@@ -182,7 +195,9 @@ def _assemble(plan: _Plan) -> Clip:
             duration_ms=plan.durations,
             loop=config.repetitions,
         )
-    return Clip(
+        if decoded(FrameFiles, folder.read_record(FILES)) != files:
+            raise Overtaken  # so what was read may be a mixture
+    clip = Clip(
         path=config.filename,
         size=info.bytes,
         sha256=hashing.digest.hexdigest(),
@@ -190,7 +205,10 @@ def _assemble(plan: _Plan) -> Clip:
         width=info.width,
         height=info.height,
         every=config.every,
+        claim=plan.claim.name,
     )
+    plan.claim.save(plan.format.asset_name, clip, is_new=plan.claim.before is None)
+    return clip
 
 
 def _preview(plan: _Plan) -> str:

@@ -17,7 +17,7 @@ from dagster import (
 from imagetl_assets.assets.common import SHORT_RETRIES, joint_version
 from imagetl_assets.assets.damage import damaged_metadata
 from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
-from imagetl_assets.assets.failures import overtaken
+from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.step_reports import StepReports
 from imagetl_assets.names import FRAMES_FOLDER
 from imagetl_assets.records import FrameFiles, FrameIndex
@@ -64,9 +64,8 @@ def _publish(
     key: str, folder: PartitionFolder, index: FrameIndex, reports: StepReports
 ) -> FrameFiles:
     try:
-        return publishing.publish(folder, index, lambda: reports.of_index(key, folder, index))
-    except publishing.Overtaken:
-        raise overtaken() from None
+        with overtaken_as_failure():
+            return publishing.publish(folder, index, lambda: reports.of_index(key, folder, index))
     except publishing.NothingToPublish as problem:
         raise Failure(
             f"all frames of {index.raw.path} are damaged, the first one: {problem}",

@@ -8,19 +8,26 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, BinaryIO
 
+from msgspec.structs import replace
+
 from imagetl_assets.images.bundle import looks_like_bundle
-from imagetl_assets.records import RawFile, RecordError
+from imagetl_assets.records import RawFile
 from imagetl_assets.redact import redact_url
 from imagetl_assets.storage import FileState, Store, StoreError
+from imagetl_assets.storage.claims import Claim, claimed
 from imagetl_assets.storage.partition_folder import PartitionFolder
+from imagetl_assets.storage.publishing import decoded
 from imagetl_assets.upstream import (
     Known,
     Limits,
     PermanentError,
+    UpstreamFile,
     open_upstream,
     source_id,
 )
 from imagetl_assets.upstream.compressed import unpacked
+
+ASSET = "raw_data_file"
 
 # How much is stored before somebody looks whether there still is room for more.
 _ROOM_BYTES = 64 * 1024 * 1024
@@ -67,36 +74,52 @@ class Download:
     refuse_private: bool
     include: str | None = None
 
-    def obtain(self, folder: PartitionFolder) -> Obtained:
-        """Store the file, unless the one that is there will do.
+    def obtain(self, folder: PartitionFolder, turn: str) -> Obtained:
+        """Store the file and its record, unless the file that is there will do.
+
+        Args:
+            folder: of the partition.
+            turn: of the run, see `claims.turn_of_run`.
 
         Raises:
             UpstreamError: it cannot be had.
             StoreError: it cannot be stored.
+            Overtaken: a newer run is at it, or has done it.
         """
-        before = _record(folder)
-        stored = before if before and self._is_stored(folder, before) else None
-        if self.on_existing is OnExisting.skip and (found := stored or self._adopted(folder)):
-            return Obtained(found, skipped=True, caution=self._other_source(stored))
-        known = Known()
-        if stored and self._may_be_current(stored):
-            known = Known(stored.etag, stored.last_modified, stored.served_from)
-        with open_upstream(
-            self.url,
-            known,
-            self.limits,
-            refuse_private=self.refuse_private,
-            include=self.include,
-            earlier=lambda: self._earlier(folder, stored),
-        ) as file:
-            if file is None:
-                assert stored is not None  # only a known file can be unchanged
-                return Obtained(stored, skipped=True)
-            shown = redact_url(self.url)
-            blocks, compression = unpacked(file.blocks, self.limits, shown)
-            with folder.store.create(folder.path(self.path)) as out:
-                _check_room(folder.store, file.size or 0)
-                size, sha256 = _copy(blocks, out, folder.store, shown)
+        with claimed(folder, ASSET, turn) as claim:
+            before = decoded(RawFile, claim.before)
+            stored = before if before and self._is_stored(folder, before) else None
+            if self.on_existing is OnExisting.skip and (found := stored or self._adopted(folder)):
+                if found is not before:
+                    claim.save(ASSET, replace(found, claim=claim.name), is_new=claim.before is None)
+                return Obtained(found, skipped=True, caution=self._other_source(stored))
+            known = Known()
+            if stored and self._may_be_current(stored):
+                known = Known(stored.etag, stored.last_modified, stored.served_from)
+            with open_upstream(
+                self.url,
+                known,
+                self.limits,
+                refuse_private=self.refuse_private,
+                include=self.include,
+                earlier=lambda: self._earlier(folder, stored),
+            ) as file:
+                if file is None:
+                    assert stored is not None  # only a known file can be unchanged
+                    return Obtained(stored, skipped=True)
+                raw, compression = self._stored(file, claim)
+        replaced = before if before and before.sha256 != raw.sha256 else None
+        cautions = [file.caution, self._other_source(replaced)]
+        caution = "; ".join(filter(None, cautions)) or None
+        return Obtained(raw, caution=caution, compression=compression, facts=file.facts)
+
+    def _stored(self, file: UpstreamFile, claim: Claim) -> tuple[RawFile, str | None]:
+        """Store an upstream file and its record; return the record, and how it was compressed."""
+        folder, shown = claim.folder, redact_url(self.url)
+        blocks, compression = unpacked(file.blocks, self.limits, shown)
+        with claim.create(self.path) as out:
+            _check_room(folder.store, file.size or 0)
+            size, sha256 = _copy(blocks, out, folder.store, shown)
         raw = RawFile(
             path=self.path,
             size=size,
@@ -107,11 +130,10 @@ class Download:
             etag=file.etag,
             last_modified=file.last_modified,
             served_from=file.served_from,
+            claim=claim.name,
         )
-        replaced = before if before and before.sha256 != sha256 else None
-        cautions = [file.caution, self._other_source(replaced)]
-        caution = "; ".join(filter(None, cautions)) or None
-        return Obtained(raw, caution=caution, compression=compression, facts=file.facts)
+        claim.save(ASSET, raw, is_new=claim.before is None)
+        return raw, compression
 
     def _earlier(self, folder: PartitionFolder, stored: RawFile | None) -> BinaryIO | None:
         """Open the file that was stored before, if it is from the same source."""
@@ -153,14 +175,6 @@ class Download:
         return RawFile(
             self.path, state.size, digest.hexdigest(), state.version, uri, source_id(uri)
         )
-
-
-def _record(folder: PartitionFolder) -> RawFile | None:
-    """Return the record of the file that was stored last, if there is one that can be read."""
-    try:
-        return folder.load("raw_data_file", RawFile)
-    except RecordError:
-        return None
 
 
 def _copy(blocks: Iterator[bytes], out: BinaryIO, store: Store, shown: str) -> tuple[int, str]:

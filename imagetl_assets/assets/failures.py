@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from dagster import Failure
 
 from imagetl_assets.records import RawFile
+from imagetl_assets.storage.claims import Overtaken
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
 
@@ -17,10 +21,24 @@ def raw_file_changed(folder: PartitionFolder, raw: RawFile) -> Failure:
     )
 
 
-def overtaken() -> Failure:
-    """Return what to raise where what a run has stored is not there any more."""
+@contextmanager
+def overtaken_as_failure(*, may_pass: bool = False) -> Iterator[None]:
+    """Turn Overtaken into the failure of a step.
+
+    Args:
+        may_pass: whether the step can be tried again. It then sees whether there is a newer run: if
+            so, it fails for good; and if that run has ended without a result, it goes on.
+    """
+    try:
+        yield
+    except Overtaken:
+        raise overtaken(may_pass=may_pass) from None
+
+
+def overtaken(*, may_pass: bool = False) -> Failure:
+    """Return what to raise where another run, or another attempt, has taken over."""
     return Failure(
-        "frames of this run are gone: a newer run of the same file has taken its place, or "
-        "the storage was changed. Materialize frames again if this one is wanted",
-        allow_retries=False,
+        "a newer run of the same file has taken over, or what this run has written was removed. "
+        "Nothing that is stored was changed. Materialize it again if this run is the one wanted",
+        allow_retries=may_pass,
     )

@@ -26,6 +26,7 @@ from imagetl_assets.assets.common import (
     joint_version,
 )
 from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
+from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.original_film import original_film
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
@@ -35,6 +36,7 @@ from imagetl_assets.names import check_clip_name
 from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles, FrameIndex
 from imagetl_assets.storage import ImageStorage
+from imagetl_assets.storage.claims import Claim, claimed
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
 _POSTER_SIDE = 320  # pixels
@@ -108,7 +110,12 @@ def film_asset(format: FilmFormat, config_type: type[Any]) -> AssetsDefinition:
         def make(key: str) -> Clip:
             started = time.monotonic()
             folder = storage.folder(key)
-            made, poster = _make(format, config, folder, frames[key], frame_files[key])
+            with (
+                overtaken_as_failure(may_pass=True),
+                claimed(folder, format.asset_name, storage.turn()) as claim,
+            ):
+                film = _film(folder, frames[key], frame_files[key], config)
+                made, poster = _make(format, config, claim, film)
             metadata = {
                 "preview": MetadataValue.md(poster),
                 "stored at": MetadataValue.url(folder.uri(made.path)),
@@ -128,12 +135,13 @@ def film_asset(format: FilmFormat, config_type: type[Any]) -> AssetsDefinition:
     return film
 
 
-def _make(
-    format: FilmFormat, config: Any, folder: PartitionFolder, index: FrameIndex, files: FrameFiles
-) -> tuple[Clip, str]:
-    """Write the clip; return its record, and Markdown that shows its first picture."""
+def _film(folder: PartitionFolder, index: FrameIndex, files: FrameFiles, config: Any) -> Film:
     check_filename(config.filename, files)
-    film = original_film(folder, index, files, config)
+    return original_film(folder, index, files, config)
+
+
+def _make(format: FilmFormat, config: Any, claim: Claim, film: Film) -> tuple[Clip, str]:
+    """Store the clip and its record; return that, and Markdown that shows its first picture."""
     posters: list[str] = []
 
     def pictures() -> Iterator[Shown]:
@@ -143,7 +151,7 @@ def _make(
             yield shown
 
     try:
-        with folder.store.create(folder.path(config.filename)) as out:
+        with claim.create(config.filename) as out:
             writer = HashingWriter(out)
             watched = Film(film.width, film.height, film.count, pictures())
             format.write(watched, writer, config.options())
@@ -157,7 +165,9 @@ def _make(
         width=film.width,
         height=film.height,
         every=config.every,
+        claim=claim.name,
     )
+    claim.save(format.asset_name, clip, is_new=claim.before is None)
     return clip, posters[0]
 
 

@@ -19,6 +19,7 @@ from imagetl_assets.images.transcode import to_gif
 from imagetl_assets.records import FrameIndex, StoredDelta, StoredFrame, StoredFrameBatch
 from imagetl_assets.storage.base import BLOCK_BYTES, Store
 from imagetl_assets.storage.partition_folder import PartitionFolder
+from imagetl_assets.storage.publishing import deltas_of, written_to
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,12 @@ def store_frame_batch(
     Raises:
         Failure: a frame is damaged and such frames are not to be skipped, or the raw file is not
             the one that the index is about.
+        WriteConflict: a newer run has taken over.
     """
     stored: list[StoredFrame] = []
     damaged: list[DamagedFrame] = []
-    files = _Files(folder.store)
+    frames, deltas = _Files(folder.store, only_new=index.in_place), _Files(folder.store)
+    frames_folder, deltas_folder = written_to(folder, index), deltas_of(folder, index)
     previous = _previous(folder, index, positions) if index.optimize else None
     images = images_at(folder, index, _spans(index, positions))
     for position, image in zip(positions, images, strict=True):
@@ -55,10 +58,10 @@ def store_frame_batch(
             damaged.append(piece)
             continue
         name = f"{index.name(position)}.gif"
-        files.add(f"{index.written_to}/{name}", frame.data)
+        frames.add(f"{frames_folder}/{name}", frame.data)
         difference = _difference(previous, frame) if index.optimize else None
         if difference:
-            files.add(f"{folder.deltas}/{index.fingerprint}/{name}", difference.data)
+            deltas.add(f"{deltas_folder}/{name}", difference.data)
         previous = frame
         stored.append(
             StoredFrame(
@@ -70,15 +73,17 @@ def store_frame_batch(
                 duration_ms=image.duration_ms if isinstance(image, FrameImage) else None,
             )
         )
-    files.write()
+    frames.write()
+    deltas.write()
     return StoredFrameBatch(tuple(stored), tuple(damaged))
 
 
 class _Files:
     """Files to be written, about a block of them at a time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, only_new: bool = False) -> None:
         self._store = store
+        self._only_new = only_new
         self._pending: dict[str, bytes] = {}
         self._bytes = 0
 
@@ -89,7 +94,7 @@ class _Files:
             self.write()
 
     def write(self) -> None:
-        self._store.write_many(self._pending)
+        self._store.write_many(self._pending, make_folder=False, only_new=self._only_new)
         self._pending, self._bytes = {}, 0
 
 

@@ -24,7 +24,7 @@ from imagetl_assets.assets.damage import (
     no_frames,
 )
 from imagetl_assets.assets.each_file import for_each_file, remaining_keys
-from imagetl_assets.assets.failures import raw_file_changed
+from imagetl_assets.assets.failures import overtaken_as_failure, raw_file_changed
 from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import BundleKind, DamagedFrame, FrameSpan, Remarks
@@ -78,7 +78,8 @@ def index_frames(
         if texts := remarks.texts():
             metadata["warnings"] = MetadataValue.json(texts)
         context.add_asset_metadata(metadata, "frames", key)
-        return publishing.begin(folder, index)
+        with overtaken_as_failure(may_pass=True):
+            return publishing.begin(folder, index, storage.turn())
 
     keys = remaining_keys(context, "raw_data_file")
     indexes = for_each_file(context, "frames", keys, index_file, SHORT_RETRIES)
@@ -104,7 +105,6 @@ def _index(
         frames,
         damaged,
         per_step=config.frames_per_step or frames_per_step(len(frames), sequential=kind.sequential),
-        written_to=folder.frames,
         skip_damaged=config.skip_damaged,
         resize=config.new_size(),
         optimize=config.optimize,

@@ -29,7 +29,7 @@ def original_film(
     Raises:
         Failure: the records are not about the same frames.
     """
-    if files.fingerprint != index.fingerprint:
+    if files.claim != index.claim:
         raise Failure(
             "the frames that are indexed are not those that are stored: materialize frames again",
             allow_retries=False,

@@ -24,6 +24,7 @@ from imagetl_assets.assets.common import (
 )
 from imagetl_assets.assets.download import Download, Obtained, OnExisting
 from imagetl_assets.assets.each_file import Busy, fail_at_end, for_each_file
+from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.run_config import check_run_config
 from imagetl_assets.names import check_path
 from imagetl_assets.partitions import partition_keys, register_partition, upstream_files
@@ -135,7 +136,8 @@ def raw_data_file(
             include=config.include,
         )
         try:
-            obtained = order.obtain(folder)
+            with overtaken_as_failure(may_pass=True):
+                obtained = order.obtain(folder, storage.turn())
         except PermanentError as error:
             raise Failure(str(error), allow_retries=False) from None
         except TransientError as error:

@@ -29,15 +29,15 @@ _MOST_BYTES_IN_EVENTS = 16 * 1024
 
 
 class FrameBatchName(NamedTuple):
-    """Names a frame batch: by partition, fingerprint of the index, and its key in the index."""
+    """Names a frame batch: by partition, claim of the index, and its key in the index."""
 
     partition: str
-    fingerprint: str
+    claim: str
     key: str
 
     def path(self, folder: PartitionFolder) -> str:
         """Return where a large report of it is stored."""
-        return f"{folder.work}/{self.fingerprint}/{self.key}.json"
+        return f"{folder.work}/{self.claim}/{self.key}.json"
 
 
 class StepReport:
@@ -52,7 +52,7 @@ class StepReport:
         if len(record) <= _MOST_BYTES_IN_EVENTS:
             self._rows.append([*name, json.loads(record)])
         else:
-            folder.store.write(name.path(folder), record)
+            folder.store.write_many({name.path(folder): record}, make_folder=False)
             self._rows.append([*name, None])
 
     def send(self, context: OpExecutionContext) -> None:
@@ -70,26 +70,25 @@ class StepReports:
 
     def of_index(
         self, partition: str, folder: PartitionFolder, index: FrameIndex
-    ) -> tuple[list[StoredFrameBatch], bool]:
-        """Return what is stored of an index, in order, and whether reports are in the storage.
+    ) -> list[StoredFrameBatch]:
+        """Return what is stored of an index, in order.
 
         Raises:
             FileNotFoundError: it is not known, or not any more.
         """
-        names = [FrameBatchName(partition, index.fingerprint, key) for key in frame_batches(index)]
+        names = [FrameBatchName(partition, index.claim, key) for key in frame_batches(index)]
         if unknown := [name for name in names if name not in self._told]:
             raise FileNotFoundError(f"nothing is known of {unknown[0].key}")
         told = {name: self._told[name] for name in names}
         large = [name for name, record in told.items() if record is None]
         contents = folder.store.read_many([name.path(folder) for name in large]) if large else ()
         read = dict(zip(large, contents, strict=True))
-        batches = [
+        return [
             StoredFrameBatch.from_json(read[name])
             if record is None
             else StoredFrameBatch.from_dict(record)
             for name, record in told.items()
         ]
-        return batches, bool(large)
 
 
 def _told_by(

@@ -11,6 +11,7 @@ from imagetl_assets.assets.step_reports import FrameBatchName, StepReport
 from imagetl_assets.mapped_steps import frame_batches, mapped_steps
 from imagetl_assets.records import FrameIndex, StoredFrameBatch
 from imagetl_assets.storage import ImageStorage
+from imagetl_assets.storage.base import WriteConflict
 
 
 @op(
@@ -35,9 +36,13 @@ def store_frames(
         batches = []
         folder, its_index = storage.folder(key), index[key]
         for batch_key in (batch for partition, batch in steps[mapping_key] if partition == key):
-            batch = store_frame_batch(folder, its_index, frame_batches(its_index)[batch_key])
+            name = FrameBatchName(key, its_index.claim, batch_key)
+            try:
+                batch = store_frame_batch(folder, its_index, frame_batches(its_index)[batch_key])
+                report.add(name, folder, batch)
+            except WriteConflict:
+                raise overtaken() from None
             log_damaged(context.log, key, batch.damaged, told)
-            report.add(FrameBatchName(key, its_index.fingerprint, batch_key), folder, batch)
             batches.append(batch)
         return batches
 

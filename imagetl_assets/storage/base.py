@@ -41,6 +41,10 @@ class FileChanged(Exception):
     """A file was replaced while it was in use, so what is known of its content no longer holds."""
 
 
+class WriteConflict(Exception):
+    """Somebody else has removed the folder that a write needs, or has written the file before."""
+
+
 class StoreError(Exception):
     """The store cannot be read or written. The message names the file and says why.
 
@@ -63,8 +67,11 @@ class Store(ABC):
     root: str
     """The absolute path or URL of the root, without credentials."""
 
-    renames_folders: bool
-    """Whether a folder can be renamed at once, as on a disk. If not, each file has to be copied."""
+    creates_only_new: bool
+    """Whether a file can be created only if it is not there yet: see `only_new` of `write_many`.
+
+    It is worth it where a file cannot be renamed, but has to be copied.
+    """
 
     @abstractmethod
     def identity(self) -> str:
@@ -87,8 +94,13 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def create(self, key: str) -> AbstractContextManager[BinaryIO]:
-        """Open a new file for writing; it replaces `key` when the block ends without an error."""
+    def create(
+        self, key: str, *, make_folder: bool = True, only_new: bool = False
+    ) -> AbstractContextManager[BinaryIO]:
+        """Open a new file for writing; it replaces `key` when the block ends without an error.
+
+        The arguments, and what they raise, are those of `write_many`.
+        """
 
     @abstractmethod
     def read_spans(
@@ -105,38 +117,91 @@ class Store(ABC):
         """Yield the content of each of these small files, in order."""
 
     @abstractmethod
-    def write_many(self, files: Mapping[str, bytes]) -> None:
-        """Write these small files."""
-
-    @abstractmethod
-    def publish(
-        self, written: str, folder: str, names: Sequence[str], stale: Sequence[str]
+    def write_many(
+        self, files: Mapping[str, bytes], *, make_folder: bool = True, only_new: bool = False
     ) -> None:
-        """Make `folder` hold the files `names` of the folder `written`, and no stale ones.
+        """Write these small files.
 
         Args:
-            written: path of a folder; it may be the same as `folder`.
-            folder: path of a folder.
-            names: of files in `written`.
-            stale: names of files that may be in `folder` and have to go, except those in `names`.
-
-        See `publishing` for what it is part of. It may be called again after it was interrupted.
+            files: content by key.
+            make_folder: whether to make the folder that a file is in. If not, and if the store has
+                folders, somebody can keep others from writing by deleting their folder.
+            only_new: whether to leave a file that is there as it is. Only if `creates_only_new`.
 
         Raises:
-            FileNotFoundError: some of the files are in neither folder.
+            WriteConflict: the folder is not there, or the file is there and has other bytes.
         """
 
     @abstractmethod
-    def delete(self, key: str) -> None:
-        """Delete a file, if it is there."""
+    def make_folder(self, folder: str) -> None:
+        """Make a folder that can be seen by `has_folder` and `list_folders` of others."""
 
     @abstractmethod
-    def delete_folder(self, folder: str) -> None:
-        """Delete a folder and all that is in it, if it is there."""
+    def prepare_folder(self, folder: str) -> None:
+        """Make a folder in one that is there, if the store has folders.
+
+        Raises:
+            WriteConflict: the folder that it is to be in is not there.
+        """
+
+    @abstractmethod
+    def has_folder(self, folder: str) -> bool:
+        """Tell whether a folder is there that `make_folder` has made."""
+
+    @abstractmethod
+    def move(self, source: str, target: str) -> None:
+        """Put a file in the place of another. In a bucket, the source stays, too.
+
+        Raises:
+            FileNotFoundError: the source is not there.
+        """
+
+    @abstractmethod
+    def replace_folder(
+        self, written: str, folder: str, names: Sequence[str], known: Sequence[str]
+    ) -> list[str]:
+        """Make `folder` hold the files `names` of the folder `written`.
+
+        On a disk, the two folders change places at once. In a bucket, files are copied one by one.
+
+        Args:
+            written: path of a folder.
+            folder: path of a folder.
+            names: of files in `written`.
+            known: names of files that may be in `folder`, as the listing of a bucket may be late.
+
+        Returns:
+            The names of files that are still in `folder`, but are none of these.
+
+        Raises:
+            FileNotFoundError: some of the files are not in `written`.
+        """
+
+    @abstractmethod
+    def delete_many(self, keys: Iterable[str]) -> None:
+        """Delete these files, as far as they are there."""
+
+    @abstractmethod
+    def delete_folder(self, folder: str, names: Sequence[str] | None = None) -> None:
+        """Delete a folder and all that is in it, if it is there.
+
+        Args:
+            folder: path of the folder.
+            names: of all files in it, if they are known, which spares a bucket a listing. The file
+                that `make_folder` writes is not among them.
+        """
 
     @abstractmethod
     def list_folders(self, parent: str) -> list[str]:
         """Return the names of the folders in `parent`."""
+
+    @abstractmethod
+    def list_files(self, folder: str) -> list[str]:
+        """Return the names of the files in `folder`, without those in folders of it."""
+
+    def delete(self, key: str) -> None:
+        """Delete a file, if it is there."""
+        self.delete_many([key])
 
     def room(self) -> int | None:
         """Return how many more bytes there is room for, or None if that is not limited."""

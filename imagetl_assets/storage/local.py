@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from imagetl_assets.names import RESERVED_FOLDER
-from imagetl_assets.storage.base import FileChanged, FileState, Store
+from imagetl_assets.storage.base import FileChanged, FileState, Store, WriteConflict
+from imagetl_assets.storage.exchange import exchange
 from imagetl_assets.storage.file_version import local_state
-from imagetl_assets.storage.local_errors import explained, store_error
+from imagetl_assets.storage.local_errors import explained
 
 # What is left of a disk for others: this much, or a twentieth of a small one.
 _RESERVE = 1024**3
+# Begins the name of a folder that is being deleted.
+_DELETED = ".deleted-"
 
 
 class LocalStore(Store):
     """Files in a folder. A file is written under another name and renamed when it is complete."""
 
-    renames_folders = True
+    creates_only_new = False
 
     def __init__(self, root: str) -> None:
         self._path = Path(root)
@@ -73,19 +77,27 @@ class LocalStore(Store):
         return file
 
     @contextmanager
-    def create(self, key: str) -> Iterator[BinaryIO]:
+    def create(
+        self, key: str, *, make_folder: bool = True, only_new: bool = False
+    ) -> Iterator[BinaryIO]:
+        assert not only_new  # see creates_only_new
         path = self._path / key
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("xb") as file:
-                yield file
-            temporary.replace(path)
-        except BaseException as error:
+            if make_folder:
+                with explained(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+            with explained(path, makes_folders=False):
+                file = _open_in_folder(temporary)
+            with file:
+                yield cast(BinaryIO, _Written(path, file))
+                with explained(path):
+                    file.flush()
+            with explained(path, makes_folders=False):
+                _rename_in_folder(temporary, path)
+        except BaseException:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            if isinstance(error, OSError) and (known := store_error(error, path)):
-                raise known from None
             raise
 
     def room(self) -> int | None:
@@ -109,36 +121,101 @@ class LocalStore(Store):
         for key in keys:
             yield (self._path / key).read_bytes()
 
-    def write_many(self, files: Mapping[str, bytes]) -> None:
+    def write_many(
+        self, files: Mapping[str, bytes], *, make_folder: bool = True, only_new: bool = False
+    ) -> None:
         for key, data in files.items():
-            with self.create(key) as file:
+            with self.create(key, make_folder=make_folder, only_new=only_new) as file:
                 file.write(data)
 
-    def publish(
-        self, written: str, folder: str, names: Sequence[str], stale: Sequence[str]
-    ) -> None:
-        """Put the one folder in the place of the other, all of whose files are gone then."""
+    def make_folder(self, folder: str) -> None:
+        path = self._path / folder
+        with explained(path):
+            path.mkdir(parents=True)
+
+    def prepare_folder(self, folder: str) -> None:
+        try:
+            (self._path / folder).mkdir()
+        except FileNotFoundError:
+            raise WriteConflict(folder) from None
+
+    def has_folder(self, folder: str) -> bool:
+        return (self._path / folder).is_dir()
+
+    def move(self, source: str, target: str) -> None:
+        path = self._path / target
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with explained(path, makes_folders=False):
+            (self._path / source).replace(path)
+
+    def replace_folder(
+        self, written: str, folder: str, names: Sequence[str], known: Sequence[str]
+    ) -> list[str]:
         new, place = self._path / written, self._path / folder
-        if not new.exists():
-            for name in names:
-                (place / name).stat()
-            return
-        for name in set(os.listdir(new)) - set(names):
+        found = set(os.listdir(new))
+        if missing := set(names) - found:
+            raise FileNotFoundError(str(new / min(missing)))
+        for name in found - set(names):
             (new / name).unlink()
-        old = new.with_name(f"{new.name}.old")
-        with suppress(FileNotFoundError):
-            place.rename(old)
-        new.rename(place)
-        shutil.rmtree(old, ignore_errors=True)
+        with explained(place, makes_folders=False):
+            try:
+                new.rename(place)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                if not exchange(new, place):
+                    place.rename(new.with_name(f"{new.name}.old"))
+                    new.rename(place)
+        return []
 
-    def delete(self, key: str) -> None:
-        (self._path / key).unlink(missing_ok=True)
+    def delete_many(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            (self._path / key).unlink(missing_ok=True)
 
-    def delete_folder(self, folder: str) -> None:
+    def delete_folder(self, folder: str, names: Sequence[str] | None = None) -> None:
+        path = self._path / folder
+        # It is gone at once, even if this process is killed while it deletes the files.
+        deleted = path.with_name(f"{_DELETED}{uuid.uuid4().hex[:12]}")
         with suppress(FileNotFoundError):
-            shutil.rmtree(self._path / folder)
+            path.rename(deleted)
+            shutil.rmtree(deleted, ignore_errors=True)
 
     def list_folders(self, parent: str) -> list[str]:
-        with suppress(FileNotFoundError):
-            return [path.name for path in (self._path / parent).iterdir() if path.is_dir()]
-        return []
+        return self._list(parent, os.DirEntry.is_dir)
+
+    def list_files(self, folder: str) -> list[str]:
+        return self._list(folder, os.DirEntry.is_file)
+
+    def _list(self, folder: str, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+        try:
+            with os.scandir(self._path / folder) as entries:
+                return [entry.name for entry in entries if wanted(entry)]
+        except FileNotFoundError:
+            return []
+
+
+class _Written:
+    """A file that is being written. Errors of the disk name it; other errors pass unchanged."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+
+    def write(self, data: bytes | memoryview) -> int:
+        with explained(self._path):
+            return self._file.write(data)
+
+
+def _open_in_folder(path: Path) -> BinaryIO:
+    try:
+        return path.open("xb")
+    except FileNotFoundError:
+        raise WriteConflict(str(path)) from None
+
+
+def _rename_in_folder(path: Path, target: Path) -> None:
+    try:
+        path.replace(target)
+    except FileNotFoundError:
+        raise WriteConflict(str(target)) from None

@@ -39,14 +39,19 @@ def store_error(error: OSError, path: str | Path) -> StoreError | None:
 
 
 @contextmanager
-def explained(path: str | Path) -> Iterator[None]:
+def explained(path: str | Path, *, makes_folders: bool = True) -> Iterator[None]:
     """Raise a StoreError in the place of an OSError that trying again does not change.
 
-    All folders above `path` are made in the block.
+    Args:
+        path: of what is written.
+        makes_folders: whether all folders above it are made in the block, so that something is
+            wrong with the place if it is not found. If not, FileNotFoundError passes.
     """
     try:
         yield
     except FileNotFoundError:
+        if not makes_folders:
+            raise
         raise StoreError(f"{path}: no folder can be made there", may_pass=False) from None
     except OSError as error:
         if (known := store_error(error, path)) is None:

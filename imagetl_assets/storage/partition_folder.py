@@ -4,9 +4,8 @@
 <partition key>/frames/frame_00.gif ...             the frame files
 <partition key>/clip.gif                            the clip
 <partition key>/.imagetl/<asset>.json               the record of each asset
-<partition key>/.imagetl/published_frames.json      see `publishing`
-<partition key>/.imagetl/deltas/<fingerprint>/...   differences between frames, if asked for
-<partition key>/.imagetl/work/<fingerprint>/...     what the steps of a run leave for each other
+<partition key>/.imagetl/deltas/<claim>/...         differences between frames, if asked for
+<partition key>/.imagetl/work/<claim>/...           what is being made, see `claims`
 """
 
 from __future__ import annotations
@@ -26,9 +25,8 @@ class PartitionFolder:
     Attributes:
         store: which holds the folder.
         frames: path of the frames folder.
-        deltas: path of the folder that has a folder of differences for each fingerprint.
-        work: path of the folder that has, for each fingerprint, what the steps of a run leave for
-            each other.
+        deltas: path of the folder that has a folder of differences for each claim.
+        work: path of the folder that has a folder for each claim.
     """
 
     def __init__(self, store: Store, partition_key: str) -> None:
@@ -48,22 +46,20 @@ class PartitionFolder:
 
     def load(self, name: str, kind: type[R]) -> R | None:
         """Return the record of this name, or None. Raises RecordError if it cannot be read."""
+        data = self.read_record(name)
+        return None if data is None else kind.from_json(data)
+
+    def read_record(self, name: str) -> bytes | None:
+        """Return the stored form of the record of this name, or None if there is none."""
         try:
-            return kind.from_json(self.store.read(self._record(name)))
+            return self.store.read(self.record_path(name))
         except FileNotFoundError:
             return None
 
     def has(self, name: str) -> bool:
         """Return whether there is a record of this name."""
-        return self.store.state(self._record(name)) is not None
+        return self.store.state(self.record_path(name)) is not None
 
-    def save(self, name: str, record: Record) -> None:
-        """Store a record under this name, which is that of an asset for most of them."""
-        self.store.write(self._record(name), record.to_json())
-
-    def delete_record(self, name: str) -> None:
-        """Delete the record of this name, if there is one."""
-        self.store.delete(self._record(name))
-
-    def _record(self, name: str) -> str:
+    def record_path(self, name: str) -> str:
+        """Return the path of the record of this name, which is that of an asset."""
         return self.path(f"{RESERVED_FOLDER}/{name}.json")

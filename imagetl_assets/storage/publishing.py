@@ -1,72 +1,52 @@
 """How frame files get into the frames folder of a partition.
 
 Invariant: while there is a record of frame files (`frame_files.json`), the frames folder holds each
-file that the record names, with the bytes that the record tells. Whoever finds no record takes no
-frame. So a clip is never made of a mixture of two sets of frames, whatever is killed, and whenever.
+file that the record names, with the bytes that the record tells. Who finds no record takes no
+frame, and who has read frames looks whether the record is still the same. So a clip is never made
+of a mixture of two sets of frames, whatever is killed or stopped, and whenever.
 
-Two sets of frames are the same if their fingerprints are. Three steps of a run take part:
+A set of frames belongs to a claim (see `claims`), which the steps of a run hold in turn:
 
-- `find_frames` calls `begin`, which says where the frames are to be written: into the frames folder
-  itself where that spoils nothing, else aside, into `.imagetl/work/<fingerprint>/frames`.
-- `store_frames`, the mapped step, writes frame files there, and differences between frames into
-  `.imagetl/deltas/<fingerprint>`. Reports that are too large for the event log (see
-  `assets.step_reports`) go to `.imagetl/work/<fingerprint>`.
+- `find_frames` calls `begin`. It claims the frames, and stores the index, which names the claim.
+- `store_frames`, the mapped step, writes frame files into a folder of the claim (`written_to`), and
+  differences between frames into `.imagetl/deltas/<claim>`. Reports that are too large for the
+  event log go to the claim's folder, too (see `assets.step_reports`).
 - `collect_frames` calls `publish` once all are written.
 
-A disk can put one folder in the place of another, so there the frames are always written aside. A
-bucket would have to copy them. So in a bucket, frames are written straight into the frames folder
-if it is new or holds the same frames already, and are copied into it only if it holds other frames.
+What there is of a partition's frames, "old" being those of an earlier run:
 
-`published_frames.json` says whose frames may be in the frames folder. From it follow the names of
-all files that have to be deleted, without a listing, as that of a bucket may be late. The states of
-a partition folder, "old" being the frames of an earlier run:
+    state                               frames folder      frame_files
+    1 nothing is stored                 absent (*)         absent
+    2 others are being written          old                old
+    3 they are about to be exchanged    old                says that there is an exchange
+    4 they are being exchanged          old or new (**)    says that there is an exchange
+    5 published                         new                new
 
-    state                              frames folder      published_frames   frame_files
-    1 nothing is stored                absent             absent             absent
-    2 first frames are being written   absent (*)         new                absent
-    3 published                        new                new                new
-    4 the same frames written again    old, being equal   old                old
-    5 others are being written aside   old                old                old
-    6 others are taking their place    old and new (**)   both               absent
-    7 they are there, but no record    new                new                absent
-    8 published, not tidied up         new                new                new
+    (*) in a bucket: some of the first frames, see below  (**) in a bucket: some of both
 
-    (*) in a bucket: some of them  (**) on a disk: the old, none, or the new
+A run that ends in state 1, 3 or 4 has left no frames that anybody takes, and the next run begins
+anew. If it is re-executed instead, it goes on: `publish` may be called again at any time, and
+does what is not done yet.
 
-    who                                        from    to
-    `begin` of the first run                   1       2
-    `begin` of later runs                      3, 8    4 or 5
-    `publish`                                  2       7, 3
-    `publish`                                  4       3
-    `publish`                                  5       6, 7, 8, 3
+Each state follows the one before by a move of `claims`, and so does each new file in a frames
+folder. Only the stale files of a bucket, which are deleted in state 4, cannot be protected like
+that: a process that is stopped just before such a deletion, and goes on when a newer run has
+published, deletes a file of the newer run. The next step that needs the file says that it is
+missing, and the next run of the partition stores it again.
 
-In states 1, 2, 6 and 7 a reader is told that there are no frames, in all others it finds a whole
-set. What heals a run that ends in the middle:
-
-- 2: `publish`, when the run is re-executed; or `begin` of any run, which goes on from here, as file
-  names of other frames are known from `published_frames`.
-- 4, 5: nothing has to be healed. `begin` of a run of other frames deletes what is aside.
-- 6: `publish`, when the run is re-executed; or any later run, whose `begin` finds frames of both
-  and writes its own aside, and whose `publish` deletes each name that any of the others can have.
-- 7: as 6; `publish` finds the frames in their place.
-- 8: `begin` of a run of other frames deletes what is aside.
-
-Where a disk puts a folder of the same frames in the place of the one that is there (4), it is
-absent for the moment between two renames, although there is a record. A step that reads a frame at
-that moment fails, and is tried again.
-
-Two runs of one file at the same time: the newer one wins. Its `begin` deletes what the older run
-has written aside, and the index that it stores is not the older run's, so that run's `publish`
-raises `Overtaken`.
-
-One gap is known. A mapped step of an older run may still be at work when a newer run has published.
-If the older run writes straight into the frames folder of a bucket, and both runs are about the
-same raw file and differ in `resize` only, that step overwrites a frame of the newer run.
+On a disk, frames are always written aside, and the two folders change places. A bucket would have
+to copy each file. So the first frames of a partition are written into the frames folder itself, if
+the store can be told not to replace what is there (`Store.creates_only_new`): then a process that
+comes late cannot spoil the frames of a newer run. It may add a file that no record names, which the
+next publication deletes. Frames are the first if this run has created the first index of the
+partition.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -74,57 +54,82 @@ from imagetl_assets.names import FRAMES_FOLDER
 from imagetl_assets.records import (
     FrameFiles,
     FrameIndex,
-    PublishedFrames,
+    FramesInExchange,
+    Record,
     RecordError,
     StoredFrameBatch,
+    claim_in,
 )
-from imagetl_assets.storage.partition_folder import PartitionFolder, R
+from imagetl_assets.storage.base import WriteConflict, in_blocks
+from imagetl_assets.storage.claims import Claim, Overtaken, is_claim
+from imagetl_assets.storage.partition_folder import PartitionFolder
 
-_UNKNOWN = PublishedFrames(None, (), optimized=True)
-"""What is assumed of a frames folder whose record cannot be read: there may be anything."""
+INDEX = "frames"
+FILES = "frame_files"
 
-
-class Overtaken(Exception):
-    """Frames of this run are gone, as a newer run of the same file has taken its place."""
+R = TypeVar("R", bound=Record)
 
 
 class NothingToPublish(Exception):
     """All frames of the bundle were left out. The message says what is wrong with the first one."""
 
 
-def begin(folder: PartitionFolder, index: FrameIndex) -> FrameIndex:
-    """Return the index with what it says of where its frames are to be written.
+def begin(folder: PartitionFolder, index: FrameIndex, turn: str) -> FrameIndex:
+    """Claim the frames of a partition, and store the index of those that are to be written.
 
-    What runs of other frames have left aside is deleted.
+    Args:
+        folder: of the partition.
+        index: of the frames.
+        turn: of the run, see `claims.turn_of_run`.
+
+    Returns:
+        The index as it was stored.
+
+    Raises:
+        Overtaken: a newer run has begun.
     """
-    fingerprint = index.fingerprint
+    claim = Claim.take(folder, INDEX, turn)
+    index = replace(index, claim=claim.name)
+    if _may_be_first(claim) and (stored := _stored_as_first(folder, index)):
+        return stored
     try:
-        before = folder.load("published_frames", PublishedFrames)
-    except RecordError:
-        before = _UNKNOWN
-    if before is None:
-        folder.save("published_frames", index.when_published)
-    else:
-        for leftover in set(folder.store.list_folders(folder.work)) - {fingerprint}:
-            folder.store.delete_folder(f"{folder.work}/{leftover}")
-    others = before is not None and before.fingerprint != fingerprint
-    aside = f"{folder.work}/{fingerprint}/{FRAMES_FOLDER}"
-    written_to = aside if others or folder.store.renames_folders else folder.frames
-    return replace(index, written_to=written_to, published_before=before)
+        if index.optimize:
+            folder.store.make_folder(deltas_of(folder, index))
+        folder.store.prepare_folder(written_to(folder, index))
+        claim.save(INDEX, index, is_new=claim.before is None)
+    except (Overtaken, WriteConflict):
+        folder.store.delete_folder(deltas_of(folder, index))
+        raise Overtaken from None
+    return index
+
+
+def written_to(folder: PartitionFolder, index: FrameIndex) -> str:
+    """Return the path of the folder into which mapped steps write the frames of an index."""
+    return folder.frames if index.in_place else f"{work_of(folder, index)}/{FRAMES_FOLDER}"
+
+
+def work_of(folder: PartitionFolder, index: FrameIndex) -> str:
+    """Return the path of the folder in which the steps of a run leave things for each other."""
+    return Claim(folder, index.claim).path
+
+
+def deltas_of(folder: PartitionFolder, record: FrameIndex | FrameFiles) -> str:
+    """Return the path of the folder with the differences between the frames."""
+    return f"{folder.deltas}/{record.claim}"
 
 
 def publish(
     folder: PartitionFolder,
     index: FrameIndex,
-    reports: Callable[[], tuple[Sequence[StoredFrameBatch], bool]],
+    reports: Callable[[], Sequence[StoredFrameBatch]],
 ) -> FrameFiles:
-    """Put the frames of an index into the frames folder, and return the record of them.
+    """Make the frames of an index those of the partition, and store the record of them.
 
     Args:
         folder: of the partition.
         index: as `begin` has returned it.
-        reports: returns what is stored of each frame batch, in order, and whether there are reports
-            in the storage that have to be deleted. Raises FileNotFoundError if some are missing.
+        reports: returns what is stored of each frame batch, in order. Raises FileNotFoundError if
+            some are missing.
 
     It may be called again after it was interrupted, or although it was done.
 
@@ -132,43 +137,69 @@ def publish(
         Overtaken: a newer run of the same file has begun.
         NothingToPublish: no frame is left.
     """
-    newest = _readable(folder, "frames", FrameIndex)
-    if newest is None or newest.fingerprint != index.fingerprint:
-        raise Overtaken
-    # A record of these frames although there were others before: it was called before, and is
-    # called again to tidy up.
-    files = _record_of(folder, index) if _replaces_others(index) else None
-    work_left = files is not None
-    if files is None:
+    claim = Claim(folder, index.claim)
+    before = _FramesFolder(folder)
+    files = before.files
+    if files is None or files.claim != index.claim:
         try:
-            batches, reports_left = reports()
-            files = _frame_files(index, batches)
-            _fill_frames_folder(folder, index, files.names)
+            claim.check()
+            files = _frame_files(index, reports())
+            if not index.in_place:
+                _exchange(claim, files, before)
+            is_new = before.record is None and index.in_place
+            claim.save(FILES, files, is_new=is_new)
         except FileNotFoundError:
-            if done := _record_of(folder, index):  # as above, and all is tidy
-                return done
             raise Overtaken from None
-        work_left = reports_left or index.written_to != folder.frames
-        if work_left:
-            # The IO manager stores the record, too. But what is deleted next is needed until the
-            # record is there.
-            folder.save("frame_files", files)
-    if work_left:
-        folder.store.delete_folder(f"{folder.work}/{index.fingerprint}")
-    _delete_other_deltas(folder, index)
+        except NothingToPublish:
+            folder.store.delete_folder(claim.path)
+            raise
+    if not index.in_place:  # else there are no others
+        _delete_older_deltas(folder, index)
+    folder.store.delete_folder(claim.path)
     return files
 
 
-def _record_of(folder: PartitionFolder, index: FrameIndex) -> FrameFiles | None:
-    """Return the record of the frame files of this index, if there is one."""
-    files = _readable(folder, "frame_files", FrameFiles)
-    return files if files and files.fingerprint == index.fingerprint else None
+class _FramesFolder:
+    """What records tell of the frames folder, before something is published.
+
+    Attributes:
+        record: as it is stored, or None.
+        files: the record of frame files, or None where there is none that can be read.
+        names: of files that are there, or may be.
+        claim: under which the record was stored, or "".
+    """
+
+    def __init__(self, folder: PartitionFolder) -> None:
+        self.record = folder.read_record(FILES)
+        self.files = decoded(FrameFiles, self.record)
+        exchange = self.files or decoded(FramesInExchange, self.record)
+        self.names: Sequence[str] = exchange.names if exchange else ()
+        self.claim = claim_in(self.record or b"")
 
 
-def _replaces_others(index: FrameIndex) -> bool:
-    """Tell whether there were other frames in the frames folder when the run began."""
-    before = index.published_before
-    return before is not None and before.fingerprint != index.fingerprint
+def decoded(kind: type[R], record: bytes | None) -> R | None:
+    """Return a record from its stored form, or None where there is none that can be read."""
+    try:
+        return None if record is None else kind.from_json(record)
+    except RecordError:
+        return None
+
+
+def _may_be_first(claim: Claim) -> bool:
+    """Tell whether frames could be written into the frames folder: there are none in it."""
+    store, folder = claim.folder.store, claim.folder
+    return store.creates_only_new and claim.before is None and not store.list_files(folder.frames)
+
+
+def _stored_as_first(folder: PartitionFolder, index: FrameIndex) -> FrameIndex | None:
+    """Store the index as that of the first frames; return None if another run was quicker."""
+    first = replace(index, in_place=True)
+    record = {folder.record_path(INDEX): first.to_json()}
+    try:
+        folder.store.write_many(record, only_new=True)
+    except WriteConflict:
+        return None
+    return first
 
 
 def _frame_files(index: FrameIndex, batches: Sequence[StoredFrameBatch]) -> FrameFiles:
@@ -178,38 +209,46 @@ def _frame_files(index: FrameIndex, batches: Sequence[StoredFrameBatch]) -> Fram
         raise NothingToPublish(damaged[0].problem)
     return FrameFiles(
         raw=index.raw,
-        fingerprint=index.fingerprint,
         names=tuple(names),
         frames=tuple(frame for batch in batches for frame in batch.frames),
         damaged=tuple(sorted([*index.damaged, *damaged], key=lambda piece: piece.number)),
+        claim=index.claim,
     )
 
 
-def _fill_frames_folder(folder: PartitionFolder, index: FrameIndex, names: Sequence[str]) -> None:
-    """Make the frames folder hold these files of the index, and none of those before."""
-    before, after = index.published_before, index.when_published
-    if before is not None and before.fingerprint != after.fingerprint:
-        folder.delete_record("frame_files")
-        folder.save("published_frames", before.mixed_with(after))
-        folder.store.publish(index.written_to, folder.frames, names, before.file_names())
-    else:
-        folder.store.publish(index.written_to, folder.frames, names, ())
-    if before not in (None, after):
-        folder.save("published_frames", after)
+def _exchange(claim: Claim, files: FrameFiles, before: _FramesFolder) -> None:
+    """Put the frames of a claim in the place of those that are there."""
+    folder = claim.folder
+    was_interrupted = before.claim == claim.name
+    if was_interrupted and _are_there(folder, files):
+        return
+    names = tuple(sorted({*before.names, *files.names}))
+    exchange = FramesInExchange(names=names, claim=claim.name)
+    claim.save(FILES, exchange, is_new=before.record is None)
+    claim.check()
+    written = f"{claim.path}/{FRAMES_FOLDER}"
+    stale = folder.store.replace_folder(written, folder.frames, files.names, before.names)
+    if stale:
+        claim.check()
+        folder.store.delete_many(f"{folder.frames}/{name}" for name in stale)
 
 
-def _delete_other_deltas(folder: PartitionFolder, index: FrameIndex) -> None:
-    """Delete differences that belong to frames of before, or are not asked for any more."""
-    before = index.published_before
-    if before and before.optimized:
-        wanted = {index.fingerprint} if index.optimize else set()
-        for unwanted in set(folder.store.list_folders(folder.deltas)) - wanted:
-            folder.store.delete_folder(f"{folder.deltas}/{unwanted}")
-
-
-def _readable(folder: PartitionFolder, name: str, kind: type[R]) -> R | None:
-    """Return a record, or None where there is none that can be read."""
+def _are_there(folder: PartitionFolder, files: FrameFiles) -> bool:
+    """Tell whether the frames folder holds the frames of this record: the exchange was done."""
+    pairs = list(zip(files.names, files.frames, strict=True))
     try:
-        return folder.load(name, kind)
-    except RecordError:
-        return None
+        for block in in_blocks(pairs, lambda pair: pair[1].size):
+            contents = folder.store.read_many([f"{folder.frames}/{name}" for name, _ in block])
+            for (_, frame), data in zip(block, contents, strict=True):
+                if hashlib.sha256(data).hexdigest() != frame.sha256:
+                    return False
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _delete_older_deltas(folder: PartitionFolder, index: FrameIndex) -> None:
+    """Delete differences that belong to frames of earlier runs, or of runs that were given up."""
+    for name in folder.store.list_folders(folder.deltas):
+        if name < index.claim or not is_claim(name):
+            folder.store.delete_folder(f"{folder.deltas}/{name}")

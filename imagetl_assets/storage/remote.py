@@ -16,6 +16,7 @@ from imagetl_assets.storage.base import (
     FileState,
     Store,
     StoreError,
+    WriteConflict,
 )
 from imagetl_assets.storage.file_version import file_state
 from imagetl_assets.storage.filesystem import open_filesystem
@@ -28,6 +29,9 @@ _PARTS_HELD = 4
 
 REQUEST_THREADS = 16
 
+# A bucket has no folders: one is there if this file is.
+_MARKER = "claim"
+
 # Errors that trying again does not change: no permission, no such bucket, no valid name.
 _PERMANENT = (PermissionError, FileNotFoundError, ValueError)
 
@@ -35,7 +39,7 @@ _PERMANENT = (PermissionError, FileNotFoundError, ValueError)
 class RemoteStore(Store):
     """Files under an fsspec URL. The stores themselves show a file only when it is complete."""
 
-    renames_folders = False
+    creates_only_new = False
 
     def __init__(self, root: str, url: str) -> None:
         self._fs, path = open_filesystem(url)
@@ -64,9 +68,12 @@ class RemoteStore(Store):
         return open_ranges(lambda start, end: self._range(key, start, end, version), state.size)
 
     @contextmanager
-    def create(self, key: str) -> Iterator[BinaryIO]:
+    def create(
+        self, key: str, *, make_folder: bool = True, only_new: bool = False
+    ) -> Iterator[BinaryIO]:
         with self._explained(key, writing=True):
-            file = self._fs.open(self._full(key), "wb", block_size=BLOCK_BYTES)
+            mode = "xb" if only_new else "wb"
+            file = self._fs.open(self._full(key), mode, block_size=BLOCK_BYTES)
         try:
             yield cast(BinaryIO, _Upload(self, key, file))
             with self._explained(key, writing=True):
@@ -110,35 +117,61 @@ class RemoteStore(Store):
             raise content
         return b""
 
-    def write_many(self, files: Mapping[str, bytes]) -> None:
-        with self._explained(*files, writing=True):
-            self._fs.pipe({self._full(key): data for key, data in files.items()})
-
-    def publish(
-        self, written: str, folder: str, names: Sequence[str], stale: Sequence[str]
+    def write_many(
+        self, files: Mapping[str, bytes], *, make_folder: bool = True, only_new: bool = False
     ) -> None:
-        """Copy the files, unless they were written in their place, and delete the stale ones."""
-        if written != folder:
-            with self._explained(written):
-                self._copy(
-                    [self._full(f"{written}/{name}") for name in names],
-                    [self._full(f"{folder}/{name}") for name in names],
-                )
-        with self._explained(folder):
-            wanted = set(names)
-            self._delete([self._full(f"{folder}/{name}") for name in stale if name not in wanted])
+        contents = {self._full(key): data for key, data in files.items()}
+        with self._explained(*files, writing=True):
+            if only_new:
+                self._create_many(contents)
+            else:
+                self._fs.pipe(contents)
 
-    def delete(self, key: str) -> None:
-        with self._explained(key):
-            self._delete([self._full(key)])
+    def make_folder(self, folder: str) -> None:
+        self.write(f"{folder}/{_MARKER}", b"A step is at work.")
 
-    def delete_folder(self, folder: str) -> None:
+    def prepare_folder(self, folder: str) -> None:
+        """Do nothing: there are no folders."""
+
+    def has_folder(self, folder: str) -> bool:
+        return self.state(f"{folder}/{_MARKER}") is not None
+
+    def move(self, source: str, target: str) -> None:
+        with self._explained(target):
+            self._copy([self._full(source)], [self._full(target)])
+
+    def replace_folder(
+        self, written: str, folder: str, names: Sequence[str], known: Sequence[str]
+    ) -> list[str]:
         with self._explained(folder):
-            self._delete(self._files(self._full(folder)))
+            self._copy(
+                [self._full(f"{written}/{name}") for name in names],
+                [self._full(f"{folder}/{name}") for name in names],
+            )
+            return sorted({*known, *self.list_files(folder)} - {*names})
+
+    def delete_many(self, keys: Iterable[str]) -> None:
+        some = list(keys)
+        with self._explained(*some):
+            self._delete(self._full(key) for key in some)
+
+    def delete_folder(self, folder: str, names: Sequence[str] | None = None) -> None:
+        with self._explained(folder):
+            path = self._full(folder)
+            if names is None:
+                self._delete(self._files(path))
+            else:
+                self._delete([f"{path}/{name}" for name in (_MARKER, *names)])
 
     def list_folders(self, parent: str) -> list[str]:
         with self._explained(parent):
             return self._folders(self._full(parent))
+
+    def list_files(self, folder: str) -> list[str]:
+        path = self._full(folder)
+        with self._explained(folder):
+            names = [found.removeprefix(f"{path}/") for found in self._files(path)]
+        return [name for name in names if "/" not in name]
 
     # What special kinds of stores do differently.
 
@@ -168,6 +201,10 @@ class RemoteStore(Store):
     def _copy(self, sources: Sequence[str], targets: Sequence[str]) -> None:
         """Copy small files. Raises FileNotFoundError if one is missing."""
         self._fs.copy(list(sources), list(targets))
+
+    def _create_many(self, files: Mapping[str, bytes]) -> None:
+        """Write small files that are not there yet. Raises WriteConflict: see `write_many`."""
+        raise NotImplementedError  # as creates_only_new says
 
     # What all kinds of stores share.
 
@@ -213,8 +250,10 @@ class RemoteStore(Store):
         """Turn the errors of any file system into StoreErrors that name the file."""
         try:
             yield
-        except (FileChanged, StoreError):
+        except (FileChanged, StoreError, WriteConflict):
             raise
+        except FileExistsError:
+            raise WriteConflict(self.uri(keys[0])) from None
         except Exception as error:  # each file system has its own
             if isinstance(error, FileNotFoundError) and not writing:
                 raise

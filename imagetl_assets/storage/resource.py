@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from weakref import WeakKeyDictionary
@@ -13,6 +15,7 @@ from imagetl_assets.dagster_private import PARTITION_TAG
 from imagetl_assets.names import InvalidName
 from imagetl_assets.partitions import register_partition
 from imagetl_assets.storage.base import Store, StoreError
+from imagetl_assets.storage.claims import turn_of_run
 from imagetl_assets.storage.local_errors import store_error
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.store_kinds import open_store
@@ -23,6 +26,9 @@ ID_TAG = "imagetl/storage_id"
 # The last run for which this process has compared its root with the run's, and what it was: run id,
 # root, and identity of the root.
 _agreements: WeakKeyDictionary[DagsterInstance, tuple[str, str, str]] = WeakKeyDictionary()
+
+# The last run that this process has asked for its turn: run id and turn.
+_turns: WeakKeyDictionary[DagsterInstance, tuple[str, str]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -86,6 +92,22 @@ class ImageStorage(ConfigurableResource):  # type: ignore[type-arg]
                 _agree_on_root(store, self._run.run_id, self._instance)
                 _agreements[self._instance] = agreement
         return folder
+
+    def turn(self) -> str:
+        """Return the place of this run among all: see `claims`. Without a run, it begins now."""
+        if self._run is None or self._instance is None:
+            return turn_of_run(time.time(), uuid.uuid4().hex)
+        return _turn_of(self._run.run_id, self._instance)
+
+
+def _turn_of(run_id: str, instance: DagsterInstance) -> str:
+    known, turn = _turns.get(instance, ("", ""))
+    if known != run_id:
+        record = instance.get_run_record_by_id(run_id)
+        started = record and (record.start_time or record.create_timestamp.timestamp())
+        turn = turn_of_run(started or time.time(), run_id)
+        _turns[instance] = run_id, turn
+    return turn
 
 
 def _agree_on_root(store: Store, run_id: str, instance: DagsterInstance) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import random
 import time
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
+from imagetl_assets.names import RESERVED_FOLDER
 from imagetl_assets.storage.base import FileChanged, FileState
 from imagetl_assets.storage.remote import REQUEST_THREADS, RemoteStore
 
@@ -88,6 +91,35 @@ class S3Store(RemoteStore):
 
         with ThreadPoolExecutor(REQUEST_THREADS) as pool:
             list(pool.map(copy, sources, targets))
+
+    @cached_property
+    def creates_only_new(self) -> bool:  # type: ignore[override]
+        """Whether the store knows `If-None-Match: *`, which some pay no attention to.
+
+        It is asked to create a file twice.
+        """
+        path = self._full(f"{RESERVED_FOLDER}/probe-{uuid.uuid4().hex[:12]}")
+        try:
+            self._fs.pipe_file(path, b"", mode="create")
+            self._fs.pipe_file(path, b"", mode="create")
+        except FileExistsError:
+            return True
+        except OSError:
+            return False  # what is really wrong shows when something is written
+        finally:
+            self._delete([path])
+        return False
+
+    def _create_many(self, files: Mapping[str, bytes]) -> None:
+        def create(path: str, data: bytes) -> None:
+            try:
+                self._fs.pipe_file(path, data, mode="create")
+            except FileExistsError:
+                if self._fs.cat_file(path) != data:
+                    raise
+
+        with ThreadPoolExecutor(REQUEST_THREADS) as pool:
+            list(pool.map(create, files.keys(), files.values()))
 
     def _files(self, folder: str) -> list[str]:
         return [

@@ -9,7 +9,7 @@ from imagetl_assets.storage.filesystem import is_chain, typing_error
 from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, source_id
 from imagetl_assets.upstream.errors import NotAFile, PermanentError, TransientError, UpstreamError
 from imagetl_assets.upstream.files import open_file
-from imagetl_assets.upstream.folder import Place, find_place
+from imagetl_assets.upstream.folder import Place, find_place, place_unless_a_file
 from imagetl_assets.upstream.folder_tar import Earlier, open_folder
 from imagetl_assets.upstream.resource import UpstreamFiles
 from imagetl_assets.upstream.urls import is_local, scheme_of
@@ -63,7 +63,7 @@ def open_upstream(
         return open_folder(place, known, limits, earlier)
     if is_local(url):
         return open_file(url, known, limits)
-    return _file_or_folder(url, known, limits, Place(url, include=include), earlier)
+    return _file_or_folder(url, known, limits, place_unless_a_file(url, include), earlier)
 
 
 @contextmanager

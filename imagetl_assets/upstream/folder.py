@@ -126,9 +126,12 @@ def find_place(url: str, include: str | None) -> Place | None:
         return Place(*_divided(path), include)
     if url.endswith("/"):
         return Place(url.rstrip("/"), include=include)
-    if "*" in url:
-        return Place(*_divided(url), include)
     return None
+
+
+def place_unless_a_file(url: str, include: str | None) -> Place:
+    """Return where the images are that a URL stands for if no file has it as its name."""
+    return Place(*_divided(url), include) if "*" in url else Place(url, include=include)
 
 
 def no_images(folder: Folder, shown: str) -> str:

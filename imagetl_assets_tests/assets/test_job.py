@@ -278,8 +278,8 @@ def test_a_run_that_is_overtaken_says_so(pipeline: Pipeline, server: HttpServer)
     server.add_file("/all-images.img", bundles.small_bundle())
     original = LocalStore.write_many
 
-    def overtake(self: LocalStore, files: dict[str, bytes]) -> None:
-        original(self, files)
+    def overtake(self: LocalStore, files: dict[str, bytes], **options: bool) -> None:
+        original(self, files, **options)
         if any(key.endswith("frame_00.gif") for key in files):
             pipeline.file("image-data.img").write_bytes(bundles.small_bundle(3, shade=7))
 

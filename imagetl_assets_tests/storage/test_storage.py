@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from imagetl_assets.records import RawFile, RecordError
-from imagetl_assets.storage import FileChanged, Store, root_name
-from imagetl_assets.storage.base import BLOCK_BYTES
+from imagetl_assets.storage import FileChanged, Store, local, root_name
+from imagetl_assets.storage.base import BLOCK_BYTES, WriteConflict
 from imagetl_assets.storage.local import LocalStore
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
@@ -85,16 +85,85 @@ def test_a_file_that_is_replaced_has_another_version(store: Store) -> None:
     assert before != store.state("raw")
 
 
-@pytest.mark.parametrize("staged", [True, False])
-def test_publish_makes_the_folder_hold_these_files_only(store: Store, staged: bool) -> None:
+def test_a_folder_holds_the_new_files_only(store: Store) -> None:
     store.write_many({f"{KEY}/frames/{name}": b"old" for name in ("0", "1", "2 [x]")})
     store.write("a bc.img/frames/9", b"not ours")
-    written = f"{KEY}/work/frames" if staged or store.renames_folders else f"{KEY}/frames"
-    store.write_many({f"{written}/{name}": b"new" for name in ("0", "1")})
-    store.publish(written, f"{KEY}/frames", ["0", "1"], ["0", "2 [x]", "3"])
+    store.write_many({f"{KEY}/work/frames/{name}": b"new" for name in ("0", "1")})
+    with pytest.raises(FileNotFoundError):
+        store.replace_folder(f"{KEY}/work/frames", f"{KEY}/frames", ["0", "1", "9"], [])
+    names = ["0", "1"]
+    left = store.replace_folder(f"{KEY}/work/frames", f"{KEY}/frames", names, ["0", "2 [x]", "3"])
+    assert left in ([], ["2 [x]", "3"])
+    store.delete_many(f"{KEY}/frames/{name}" for name in left)
     assert list(store.read_many([f"{KEY}/frames/0", f"{KEY}/frames/1"])) == [b"new", b"new"]
     assert store.state(f"{KEY}/frames/2 [x]") is None
+    assert store.list_files(f"{KEY}/frames") in (["0", "1"], ["1", "0"])
     assert store.read("a bc.img/frames/9") == b"not ours"
+
+
+def test_a_file_takes_the_place_of_another(store: Store) -> None:
+    store.write_many({f"{KEY}/work/x [1]": b"new", f"{KEY}/x": b"old"})
+    store.move(f"{KEY}/work/x [1]", f"{KEY}/x")
+    assert store.read(f"{KEY}/x") == b"new"
+    with pytest.raises(FileNotFoundError):
+        store.move(f"{KEY}/work/y", f"{KEY}/x")
+    assert store.read(f"{KEY}/x") == b"new"
+
+
+def test_a_folder_that_was_made_can_be_seen_until_it_is_deleted(store: Store) -> None:
+    assert not store.has_folder(f"{KEY}/work/a")
+    store.make_folder(f"{KEY}/work/a")
+    assert store.has_folder(f"{KEY}/work/a")
+    assert store.list_folders(f"{KEY}/work") == ["a"]
+    store.delete_folder(f"{KEY}/work/a")
+    assert not store.has_folder(f"{KEY}/work/a")
+    assert store.list_folders(f"{KEY}/work") == []
+
+
+def test_a_file_that_is_only_to_be_created_replaces_none(store: Store) -> None:
+    if not store.creates_only_new:
+        pytest.skip("this store has no way to create a file only if there is none")
+    store.write_many({f"{KEY}/x": b"1", f"{KEY}/y": b"1"}, only_new=True)
+    store.write_many({f"{KEY}/x": b"1"}, only_new=True)
+    with pytest.raises(WriteConflict):
+        store.write_many({f"{KEY}/x": b"2"}, only_new=True)
+    large = b"2" * (BLOCK_BYTES + 1)
+    for data in (b"2", large):
+        with pytest.raises(WriteConflict), store.create(f"{KEY}/y", only_new=True) as file:
+            file.write(data)
+    with store.create(f"{KEY}/z", only_new=True) as file:
+        file.write(large)
+    assert [store.read(f"{KEY}/{name}") for name in "xyz"] == [b"1", b"1", large]
+
+
+def test_nobody_writes_into_a_folder_that_was_deleted(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    store.make_folder("work/a")
+
+    def write_too_late() -> None:
+        with store.create("work/a/x", make_folder=False) as file:
+            file.write(b"1")
+            store.delete_folder("work/a")
+
+    with pytest.raises(WriteConflict):
+        write_too_late()
+    with pytest.raises(WriteConflict):
+        store.write_many({"work/a/x": b"1"}, make_folder=False)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_two_folders_change_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    if not can_exchange:
+        monkeypatch.setattr(local, "exchange", lambda one, other: False)
+    store = LocalStore(str(tmp_path))
+    store.write_many({"work/frames/0": b"new", "frames/0": b"old", "frames/1": b"old"})
+    store.replace_folder("work/frames", "frames", ["0"], ["1"])
+    assert [path.name for path in (tmp_path / "frames").iterdir()] == ["0"]
+    assert store.read("frames/0") == b"new"
+    assert (tmp_path / "work" / ("frames" if can_exchange else "frames.old") / "1").exists()
 
 
 def test_a_file_is_deleted_if_it_is_there(store: Store) -> None:
@@ -109,15 +178,6 @@ def test_folders_are_deleted_whole(store: Store) -> None:
     assert sorted(store.list_folders(f"{KEY}/work")) == ["a", "b"]
     store.delete_folder(f"{KEY}/work/a")
     assert store.list_folders(f"{KEY}/work") == ["b"]
-
-
-def test_publishing_again_is_fine_once_it_is_done(tmp_path: Path) -> None:
-    store = LocalStore(str(tmp_path))
-    store.write("work/frames/0", b"1")
-    store.publish("work/frames", "frames", ["0"], [])
-    store.publish("work/frames", "frames", ["0"], [])
-    with pytest.raises(FileNotFoundError):
-        store.publish("work/frames", "frames", ["0", "1"], [])
 
 
 def test_nothing_is_visible_of_a_file_that_could_not_be_finished(tmp_path: Path) -> None:

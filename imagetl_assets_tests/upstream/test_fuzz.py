@@ -6,6 +6,7 @@ The default run tries some hundreds; `pytest -m fuzz` tries thousands.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from imagetl_assets.assets.download import Download, OnExisting
 from imagetl_assets.storage import StoreError, open_store
+from imagetl_assets.storage.claims import turn_of_run
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.upstream import Limits, UpstreamError
 from imagetl_assets_tests.upstream.hostile import Answer, answers
@@ -46,7 +48,7 @@ class Target:
             self.url, "image-data.img", OnExisting.redownload, LIMITS, refuse_private=False
         )
         with suppress(UpstreamError, StoreError):
-            order.obtain(self.folder)
+            order.obtain(self.folder, turn_of_run(time.time(), "run"))
             return self.path.read_bytes()
         assert not self.path.exists()
         return None

@@ -1,0 +1,195 @@
+"""Which run may make a result visible: the newest one that has begun to.
+
+A claim is a folder, `.imagetl/work/<claim>`, in which a step writes what it makes. When that is
+complete, it is moved to where people and other steps look for it. The folder is what gives the
+right to do so:
+
+1. Who claims a result makes a folder, then looks at those of others. If there is one of a newer
+   run, or if a newer run has stored its record, the claim is given up. Folders of older runs are
+   deleted.
+2. Results become visible only by moving them out of the claim's own folder.
+3. So whoever was overtaken, however long it was stopped, finds nothing there to move. It changes
+   nothing, and fails as `Overtaken`.
+
+A run is newer if it has started later. A second attempt of a step takes over from the first. The
+name of a claim tells all of that: what is claimed, when the run started, which run it is, and when
+the claim was made.
+
+On a disk, a move is a rename, which fails if the file was removed. In a bucket it is a copy, which
+fails, too. But a process that was stopped can write a file into a folder that is deleted already.
+So it looks whether the claim is there after it has written, and before it copies. What it wrote
+before that look is deleted by whoever takes over, and so is not copied. One gap is left: a copy
+that the store itself is at work on in the very milliseconds of the deletion. All of that takes a
+store whose listings are up to date, as those of Amazon, Google, Azure and MinIO are.
+
+In a bucket, a file that is not there yet is not moved but created where it belongs, if the store
+can be told to create only (`Store.creates_only_new`). A process that comes late finds it taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from imagetl_assets.names import CLAIM
+from imagetl_assets.records import Record, claim_in
+from imagetl_assets.storage.base import StoreError, WriteConflict
+from imagetl_assets.storage.partition_folder import PartitionFolder
+
+_NAME = re.compile(CLAIM)
+_US = 1_000_000
+
+# A claim that is older than this belongs to no run that is still at work, whatever it is about.
+_FORGOTTEN_AFTER = 14 * 24 * 3600 * _US
+
+_RECORD = "record.json"
+
+
+class Overtaken(Exception):
+    """A newer run of the same file, or another attempt of the same step, has taken over."""
+
+
+def turn_of_run(started: float, run_id: str) -> str:
+    """Return what puts runs in order, as text: when a run started, in seconds, and which it is."""
+    digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
+    return f"{int(started * _US):016d}-{digest}"
+
+
+def is_claim(name: str) -> bool:
+    """Tell whether a text can be the name of a claim, and so that of a folder."""
+    return bool(_NAME.fullmatch(name))
+
+
+class Claim:
+    """The right to replace a result, for as long as its folder is there. See above.
+
+    Attributes:
+        folder: of the partition.
+        name: of the claim.
+        path: of the folder in which the results are written.
+        before: the record of the result when it was claimed; None if there was none.
+    """
+
+    def __init__(self, folder: PartitionFolder, name: str, before: bytes | None = None) -> None:
+        self.folder = folder
+        self.name = name
+        self.path = f"{folder.work}/{name}"
+        self.before = before
+        self._written: set[str] = set()
+
+    @classmethod
+    def take(cls, folder: PartitionFolder, asset: str, turn: str) -> Claim:
+        """Claim the result of an asset; whoever had claimed it before is overtaken.
+
+        Raises:
+            Overtaken: a newer run has claimed it, or has made it.
+        """
+        unique = f"{time.time_ns() // 1000:016d}-{uuid.uuid4().hex[:4]}"
+        claim = cls(folder, f"{asset}.{turn}.{unique}")
+        folder.store.make_folder(claim.path)
+        others = set(folder.store.list_folders(folder.work)) - {claim.name}
+        rivals = [name for name in others if name.startswith(f"{asset}.") and is_claim(name)]
+        # After the list: a newer run stores its record before it deletes its claim.
+        claim.before = folder.read_record(asset)
+        published = claim_in(claim.before or b"")
+        if any(_turn(name) > turn for name in (*rivals, published)):
+            claim.release()
+            raise Overtaken
+        for name in others:
+            if name in rivals or _is_forgotten(name):
+                folder.store.delete_folder(f"{folder.work}/{name}")
+        return claim
+
+    def check(self) -> None:
+        """Raise Overtaken if somebody has taken over."""
+        if not self.folder.store.has_folder(self.path):
+            raise Overtaken
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[BinaryIO]:
+        """Open a file for writing. It becomes visible when the block ends without an error.
+
+        Args:
+            path: in the partition folder.
+
+        Raises:
+            Overtaken: somebody has taken over. Nothing is changed.
+        """
+        store, target = self.folder.store, self.folder.path(path)
+        name = f"new-{PurePosixPath(path).name}"
+        is_new = store.creates_only_new and store.state(target) is None
+        try:
+            if is_new:
+                with store.create(target, only_new=True) as file:
+                    yield file
+            else:
+                with store.create(self._aside(name), make_folder=False) as file:
+                    yield file
+                self._move(name, target)
+        except WriteConflict:
+            raise Overtaken from None
+
+    def save(self, name: str, record: Record, *, is_new: bool) -> None:
+        """Store a record.
+
+        Args:
+            name: of the record, which is that of an asset.
+            record: which is to be stored.
+            is_new: whether there was none when it was last looked for.
+
+        Raises:
+            Overtaken: somebody has taken over. Nothing is changed.
+        """
+        store, data, target = self.folder.store, record.to_json(), self.folder.record_path(name)
+        if is_new and store.creates_only_new:
+            with suppress(WriteConflict):  # another run was quicker
+                store.write_many({target: data}, only_new=True)
+                return
+        try:
+            store.write_many({self._aside(_RECORD): data}, make_folder=False)
+        except WriteConflict:
+            raise Overtaken from None
+        self._move(_RECORD, target)
+
+    def release(self) -> None:
+        """Give the claim up, and delete what this object has written in its folder."""
+        self.folder.store.delete_folder(self.path, sorted(self._written))
+
+    def _aside(self, name: str) -> str:
+        self._written.add(name)
+        return f"{self.path}/{name}"
+
+    def _move(self, name: str, target: str) -> None:
+        self.check()
+        try:
+            self.folder.store.move(f"{self.path}/{name}", target)
+        except FileNotFoundError:
+            raise Overtaken from None
+
+
+@contextmanager
+def claimed(folder: PartitionFolder, asset: str, turn: str) -> Iterator[Claim]:
+    """Hold a claim while the block runs. Raises Overtaken."""
+    claim = Claim.take(folder, asset, turn)
+    try:
+        yield claim
+    finally:
+        with suppress(StoreError):  # the next claim deletes what is left of this one
+            claim.release()
+
+
+def _turn(name: str) -> str:
+    match = _NAME.fullmatch(name)
+    return match[1] if match else ""
+
+
+def _is_forgotten(name: str) -> bool:
+    """Tell whether a folder is nobody's: what is left of a deletion, or very old."""
+    match = _NAME.fullmatch(name)
+    return match is None or int(match[2]) < time.time_ns() // 1000 - _FORGOTTEN_AFTER
