@@ -9,7 +9,6 @@ is written anew when its asset is materialized.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
@@ -19,7 +18,9 @@ from msgspec import Meta, Struct
 
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.images.bundles.four_newlines import FourNewlines
+from imagetl_assets.images.edit import Edit
 from imagetl_assets.images.gif import GifLayout
+from imagetl_assets.images.new_size import Box
 from imagetl_assets.images.outputs import FILMS, OUTPUTS
 from imagetl_assets.names import CLAIM, check_path, frame_name
 
@@ -149,8 +150,8 @@ class FrameIndex(Record, frozen=True, tag=True):
         in_place: whether they are written straight into the frames folder.
         kind: of the bundle, by its name in `images.bundles`.
         skip_damaged: whether frames whose pixels turn out to be damaged are left out, too.
-        resize: the width in pixels (int), or the factor (float), that frames are stored in.
         optimize: whether the difference of each frame from the one before is stored as well.
+        resize, function, caption: what is done to each picture, see `images.edit.Edit`.
     """
 
     raw: RawFile
@@ -159,9 +160,11 @@ class FrameIndex(Record, frozen=True, tag=True):
     per_step: Positive
     in_place: bool = False
     skip_damaged: bool = False
-    resize: Positive | Annotated[float, Meta(gt=0)] | None = None
+    resize: Positive | Annotated[float, Meta(gt=0)] | Box | None = None
     optimize: bool = False
     kind: str = FourNewlines.name
+    function: str | None = None
+    caption: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -170,8 +173,14 @@ class FrameIndex(Record, frozen=True, tag=True):
             (span.number, span.offset, span.length, span.format, *span.detail)
             for span in self.frames
         ]
-        source = [self.raw.sha256, self.kind, self.pieces, spans, self.resize]
-        return hashlib.sha256(json.dumps(source).encode()).hexdigest()[:16]
+        told = [(span.name, span.time) for span in self.frames] if self.edit.uses_info else None
+        source = [self.raw.sha256, self.kind, self.pieces, spans, self.edit, told]
+        return hashlib.sha256(msgspec.json.encode(source)).hexdigest()[:16]
+
+    @property
+    def edit(self) -> Edit:
+        """What is done to each picture."""
+        return Edit(self.resize, self.function, self.caption)
 
     @property
     def pieces(self) -> int:
@@ -209,6 +218,7 @@ class StoredFrame(Struct, frozen=True, array_like=True):
         layout: of the GIF.
         delta: its difference from the frame before, if that was asked for and is smaller.
         duration_ms: how long it was shown in the bundle, in milliseconds; None if that is not told.
+        time: when it was taken or written, in seconds since 1970; None if that is not known.
     """
 
     offset: Count | None
@@ -217,6 +227,7 @@ class StoredFrame(Struct, frozen=True, array_like=True):
     layout: GifLayout
     delta: StoredDelta | None = None
     duration_ms: Annotated[float, Meta(ge=0)] | None = None
+    time: float | None = None
 
 
 class StoredFrameBatch(Record, frozen=True, tag=True):

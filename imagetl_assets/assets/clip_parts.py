@@ -23,6 +23,7 @@ class Part:
         size: in bytes.
         offset: where the same bytes are in the raw file, or None if they are not.
         duration_ms: how long the bundle shows it, in milliseconds; None if it does not say.
+        time: when it was taken or written, in seconds since 1970; None if that is not known.
     """
 
     layout: gif.GifLayout
@@ -30,6 +31,7 @@ class Part:
     size: int
     offset: int | None
     duration_ms: float | None = None
+    time: float | None = None
 
 
 def whole_frames(folder: PartitionFolder, files: FrameFiles, every: int) -> list[Part]:
@@ -37,7 +39,14 @@ def whole_frames(folder: PartitionFolder, files: FrameFiles, every: int) -> list
     frames = files.frames
     layouts = gif.every_nth((frame.layout for frame in frames), every)
     return [
-        Part(layout, f"{folder.frames}/{name}", frame.size, frame.offset, frame.duration_ms)
+        Part(
+            layout=layout,
+            path=f"{folder.frames}/{name}",
+            size=frame.size,
+            offset=frame.offset,
+            duration_ms=frame.duration_ms,
+            time=frame.time,
+        )
         for layout, name, frame in zip(layouts, files.names, frames, strict=True)
         if layout.images
     ]

@@ -28,7 +28,8 @@ from imagetl_assets.assets.common import (
 from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
 from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.original_film import original_film
-from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.edit import EditError
+from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
 from imagetl_assets.images.outputs.mp4 import MP4
 from imagetl_assets.images.outputs.webp import WEBP
@@ -155,7 +156,7 @@ def _make(format: FilmFormat, config: Any, claim: Claim, film: Film) -> tuple[Cl
             writer = HashingWriter(out)
             watched = Film(film.width, film.height, film.count, pictures())
             format.write(watched, writer, config.options())
-    except ImageError as error:
+    except (ImageError, EditError, ResizeError) as error:
         raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
     clip = Clip(
         path=config.filename,

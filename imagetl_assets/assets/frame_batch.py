@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from dagster import Failure
 
 from imagetl_assets.assets.damage import damaged_frame
-from imagetl_assets.assets.raw_images import images_at
+from imagetl_assets.assets.raw_images import frame_info, images_at
 from imagetl_assets.images import gif
 from imagetl_assets.images.bundle import DamagedFrame, FrameImage, FrameSpan
 from imagetl_assets.images.delta import delta
+from imagetl_assets.images.edit import EditError, FrameInfo
 from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.transcode import to_gif
@@ -49,8 +50,9 @@ def store_frame_batch(
     for position, image in zip(positions, images, strict=True):
         check_time()
         span = index.frames[position]
+        info = frame_info(span, image)
         try:
-            frame = _as_gif(image, index)
+            frame = _as_gif(image, index, info)
         except ImageError as error:
             piece = DamagedFrame(span.number, span.offset, span.length, error.problem, span.name)
             if not index.skip_damaged:
@@ -70,6 +72,7 @@ def store_frame_batch(
                 sha256=hashlib.sha256(frame.data).hexdigest(),
                 layout=frame.layout,
                 delta=StoredDelta(len(difference.data), difference.layout) if difference else None,
+                time=info.time,
                 duration_ms=image.duration_ms if isinstance(image, FrameImage) else None,
             )
         )
@@ -102,13 +105,13 @@ def _spans(index: FrameIndex, positions: range) -> Sequence[FrameSpan]:
     return index.frames[positions.start : positions.stop]
 
 
-def _as_gif(image: FrameImage | ImageError, index: FrameIndex) -> _Gif:
+def _as_gif(image: FrameImage | ImageError, index: FrameIndex, info: FrameInfo) -> _Gif:
     """Return a frame as a GIF. Raises ImageError unless its pixels decode."""
     if isinstance(image, ImageError):
         raise image
     try:
-        encoded = to_gif(image.data, resize=index.resize)
-    except ResizeError as error:
+        encoded = to_gif(image.data, edit=index.edit, frame=info)
+    except (ResizeError, EditError) as error:
         raise Failure(str(error), allow_retries=False) from None
     layout = gif.parse(encoded)
     gif.check_pixels(encoded, layout)
@@ -128,7 +131,7 @@ def _previous(folder: PartitionFolder, index: FrameIndex, positions: range) -> _
     before = range(positions.start - 1, positions.start)
     (image,) = images_at(folder, index, _spans(index, before))
     try:
-        return _as_gif(image, index)
+        return _as_gif(image, index, frame_info(index.frames[before.start], image))
     except ImageError:
         return None
 

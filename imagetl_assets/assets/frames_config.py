@@ -5,7 +5,8 @@ from enum import Enum
 from pydantic import Field, field_validator
 
 from imagetl_assets.assets.checked_config import CheckedConfig
-from imagetl_assets.images.new_size import new_size
+from imagetl_assets.images.edit import FrameInfo, caption_text
+from imagetl_assets.images.new_size import NewSize, new_size
 from imagetl_assets.mapped_steps import MAX_MAPPED_STEPS
 
 
@@ -44,8 +45,23 @@ class FramesConfig(CheckedConfig):
     resize: str | None = Field(
         default=None,
         description=(
-            "Store frames in another size: a width in pixels ('250') or a percentage ('50%'). "
+            "Store frames in another size: a width in pixels ('250'), a percentage ('50%'), or a "
+            "box ('320x240': as large as it allows; '320x240 crop'; '320x240 pad'). "
             "Frames are decoded and converted for it, by the mapped steps."
+        ),
+    )
+    picture_function: str | None = Field(
+        default=None,
+        description=(
+            "A function that each picture is given to, by its module and name, such as "
+            "my_package.pictures:grey. It has to be installed on the workers."
+        ),
+    )
+    caption: str | None = Field(
+        default=None,
+        description=(
+            "A text in the lower left corner of each frame; it may have {number}, {name} and "
+            "{time:%Y-%m-%d %H:%M}."
         ),
     )
     optimize: bool = Field(
@@ -73,6 +89,13 @@ class FramesConfig(CheckedConfig):
             new_size(text)
         return text
 
-    def new_size(self) -> int | float | None:
-        """Return the width in pixels (int), or the factor (float), that `resize` asks for."""
+    @field_validator("caption")
+    @classmethod
+    def _is_caption(cls, template: str | None) -> str | None:
+        if template is not None:
+            caption_text(template, FrameInfo(time=0))
+        return template
+
+    def new_size(self) -> NewSize | None:
+        """Return the size that `resize` asks for."""
         return None if self.resize is None else new_size(self.resize)

@@ -109,6 +109,8 @@ def _index(
         resize=config.new_size(),
         optimize=config.optimize,
         kind=kind.name,
+        function=config.picture_function,
+        caption=config.caption,
     )
 
 

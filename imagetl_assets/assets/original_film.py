@@ -9,13 +9,12 @@ from dagster import Failure
 
 from imagetl_assets.assets.clip_config import ShownConfig
 from imagetl_assets.assets.clip_parts import screen_of, whole_frames
-from imagetl_assets.assets.raw_images import images_at
+from imagetl_assets.assets.raw_images import frame_info, images_at
 from imagetl_assets.images import decode
-from imagetl_assets.images.bundle import FrameImage
+from imagetl_assets.images.bundle import FrameImage, FrameSpan
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs.film import Film, Shown
 from imagetl_assets.images.time_limit import check_time
-from imagetl_assets.images.transcode import resized
 from imagetl_assets.records import FrameFiles, FrameIndex
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.ranges import each_ahead
@@ -38,13 +37,14 @@ def original_film(
     durations = config.durations(whole)
     screen = screen_of(whole)
     total = sum(len(part.layout.images) for part in whole)
+    left_out = {piece.number for piece in files.damaged}
+    spans = [span for span in index.frames if span.number not in left_out]
     shown_for = iter(durations) if isinstance(durations, list) else None
 
     def pictures() -> Iterator[Shown]:
         number = count()
-        for images in each_ahead(
-            lambda image: _decoded(image, index), _images(folder, index, files)
-        ):
+        originals = zip(spans, images_at(folder, index, spans), strict=True)
+        for images in each_ahead(lambda original: _decoded(*original, index), originals):
             check_time()
             wanted = [image for image in images if next(number) % config.every == 0]
             if wanted:
@@ -55,16 +55,12 @@ def original_film(
     return Film(screen.width, screen.height, total, pictures())
 
 
-def _images(
-    folder: PartitionFolder, index: FrameIndex, files: FrameFiles
-) -> Iterator[FrameImage | ImageError]:
-    left_out = {piece.number for piece in files.damaged}
-    return images_at(folder, index, [s for s in index.frames if s.number not in left_out])
-
-
-def _decoded(image: FrameImage | ImageError, index: FrameIndex) -> list[decode.Picture]:
-    """Return all pictures of an image, in the size that frames are stored in."""
+def _decoded(
+    span: FrameSpan, image: FrameImage | ImageError, index: FrameIndex
+) -> list[decode.Picture]:
+    """Return all pictures of an image, as they are after the edit that frames are stored with."""
     if isinstance(image, ImageError):
         raise image
+    info = frame_info(span, image)
     found = decode.pictures(image.data) if isinstance(image.data, bytes) else [image.data]
-    return [resized(picture, index.resize, decode.MAX_PIXELS) for picture in found]
+    return [index.edit.apply(picture, info) for picture in found]

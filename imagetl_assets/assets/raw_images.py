@@ -9,6 +9,8 @@ from typing import BinaryIO
 from imagetl_assets.assets.failures import raw_file_changed
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import FrameImage, FrameSpan
+from imagetl_assets.images.decode import exif_time
+from imagetl_assets.images.edit import FrameInfo
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.records import FrameIndex, RawFile
 from imagetl_assets.storage import FileChanged, FileState
@@ -27,6 +29,14 @@ def images_at(
         yield from bundle.images(index.kind, _RawFile(folder, index.raw), spans)
     except (FileChanged, FileNotFoundError):
         raise raw_file_changed(folder, index.raw) from None
+
+
+def frame_info(span: FrameSpan, image: FrameImage | ImageError) -> FrameInfo:
+    """Return what is known of a frame; a photo tells best when it was taken."""
+    taken = None
+    if isinstance(image, FrameImage) and isinstance(image.data, bytes):
+        taken = exif_time(image.data)
+    return FrameInfo(span.number, span.name, span.time if taken is None else taken)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,13 @@ def check_size(text: str) -> object:
     return new_size(text)
 
 
+def check_caption(text: str) -> object:
+    """Raise ValueError if it is none."""
+    from imagetl_assets.images.edit import FrameInfo, caption_text
+
+    return caption_text(text, FrameInfo(time=0))
+
+
 def check_scheduler(text: str) -> object:
     """Raise ValueError if it is none."""
     if not re.fullmatch(r"([a-z]+://)?[^\s/:]+:[0-9]+|\w+://\[[0-9a-f:]+\]:[0-9]+", text):

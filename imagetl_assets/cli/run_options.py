@@ -12,6 +12,7 @@ import click
 from imagetl_assets.cli.option_types import (
     Repetitions,
     Text,
+    check_caption,
     check_clip_name,
     check_path,
     check_scheduler,
@@ -139,9 +140,22 @@ RUN_OPTIONS = (
     RunOption(
         "--resize",
         f"{_FRAMES}.resize",
-        "store frames in another size: a width in pixels, or a percentage",
+        "store frames in another size: a width in pixels, a percentage, or a box",
         Text(check_size),
-        "250|50%",
+        "250|50%|320x240|'320x240 crop'|'320x240 pad'",
+    ),
+    RunOption(
+        "--picture-function",
+        f"{_FRAMES}.picture_function",
+        "a function that each picture is given to",
+        metavar="MODULE:NAME",
+    ),
+    RunOption(
+        "--caption",
+        f"{_FRAMES}.caption",
+        "of each frame, such as '{number} {name} {time:%H:%M}'",
+        Text(check_caption),
+        "TEXT",
     ),
     RunOption(
         "--optimize",
@@ -178,6 +192,14 @@ RUN_OPTIONS = (
         f"{_CLIP}.fps",
         "frames a second",
         click.FloatRange(min=0, min_open=True),
+        "N",
+        one_of="speed",
+    ),
+    RunOption(
+        "--realtime",
+        f"{_CLIP}.realtime",
+        "by the times of frames, so many times faster",
+        _SECONDS,
         "N",
         one_of="speed",
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
@@ -73,6 +74,26 @@ def shown_pictures(
         return
     for picture in _other_pictures(file, max_pixels, None, first):
         yield picture, picture.info.get("duration")
+
+
+def exif_time(data: bytes) -> float | None:
+    """Return when a photo was taken, in seconds since 1970; None if it does not tell.
+
+    EXIF tells it without a time zone: UTC is assumed.
+    """
+    from PIL import ExifTags, Image
+
+    if data.startswith(gif.SIGNATURES):
+        return None
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            exif = picture.getexif()
+            told = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
+            text = str(told or exif.get(ExifTags.Base.DateTime))
+        taken = datetime.strptime(text.strip("\0 "), "%Y:%m:%d %H:%M:%S")
+        return taken.replace(tzinfo=timezone.utc).timestamp()
+    except Exception:  # damaged data make Pillow raise errors of any kind; then there is no time
+        return None
 
 
 def count_pictures(file: BinaryIO, format: str) -> int:

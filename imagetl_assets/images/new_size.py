@@ -2,26 +2,77 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta, Struct
+
+if TYPE_CHECKING:
+    import PIL.Image
+
 # A GIF's width and height have 16 bits.
 _MOST_PIXELS = 0xFFFF
 
+_Side = Annotated[int, Meta(ge=1, le=_MOST_PIXELS)]
+_BOX = re.compile(r"([0-9]+)x([0-9]+)(?: (fit|crop|pad))?")
 
-def new_size(text: str) -> int | float:
-    """Return a width in pixels (int) or a factor (float).
 
-    >>> new_size("250"), new_size("50%")
-    (250, 0.5)
+class Box(Struct, frozen=True, array_like=True):
+    """A box that pictures of any proportions are put into.
+
+    Attributes:
+        width: in pixels.
+        height: in pixels.
+        how: "fit" makes a picture as large as the box allows; "crop" fills the box, and cuts off
+            what is beyond; "pad" fits it into the box, and fills the rest.
+    """
+
+    width: _Side
+    height: _Side
+    how: Literal["fit", "crop", "pad"] = "fit"
+
+
+NewSize = int | float | Box
+"""A width in pixels, a factor, or a box."""
+
+
+def new_size(text: str) -> NewSize:
+    """Return the size that a text asks for.
+
+    >>> new_size("250"), new_size("50%"), new_size("320x240 crop")
+    (250, 0.5, Box(width=320, height=240, how='crop'))
 
     Raises:
-        ValueError: the text is neither.
+        ValueError: the text is none.
     """
+    if box := _BOX.fullmatch(text):
+        width, height = _side(box[1]), _side(box[2])
+        return Box(width, height, box[3] or "fit")  # type: ignore[arg-type]
     number = text.removesuffix("%")
     if not (number.isascii() and number.isdecimal() and int(number)):
         raise ValueError(
-            f"must be a width in pixels such as 250, or a percentage such as 50%, not {text!r}"
+            "must be a width in pixels such as 250, a percentage such as 50%, or a box such as "
+            f"320x240, '320x240 crop' or '320x240 pad', not {text!r}"
         )
-    if text.endswith("%"):
-        return int(number) / 100
-    if int(number) > _MOST_PIXELS:
+    return int(number) / 100 if text.endswith("%") else _side(number)
+
+
+def in_box(picture: PIL.Image.Image, box: Box) -> PIL.Image.Image:
+    """Return a picture, which is RGB or RGBA, as it is in a box."""
+    from PIL import Image, ImageOps
+
+    size = box.width, box.height
+    if box.how == "crop":
+        return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
+    if box.how == "pad":
+        return ImageOps.pad(picture, size, Image.Resampling.LANCZOS)
+    return ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
+
+
+def _side(text: str) -> int:
+    number = int(text)
+    if not number:
+        raise ValueError("must be more than 0 pixels")
+    if number > _MOST_PIXELS:
         raise ValueError(f"must be at most {_MOST_PIXELS:,} pixels, which a GIF can hold")
-    return int(number)
+    return number

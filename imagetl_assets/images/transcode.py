@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode, gif, palette
 from imagetl_assets.images.decode import MAX_PIXELS
-from imagetl_assets.images.errors import ImageError, ResizeError
+from imagetl_assets.images.edit import AS_IT_IS, NO_INFO, Edit, FrameInfo
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -22,36 +22,39 @@ def to_gif(
     data: bytes | PIL.Image.Image,
     *,
     max_pixels: int = MAX_PIXELS,
-    resize: int | float | None = None,
+    edit: Edit = AS_IT_IS,
+    frame: FrameInfo = NO_INFO,
 ) -> bytes:
     """Return the picture as one GIF, with all of its images in order if it is animated.
 
     Args:
         data: an encoded picture: GIF, PNG, JPEG, BMP, WebP or TIFF. Or one that is decoded.
         max_pixels: the limit for one image; all images of an animation may have 4 times as many.
-        resize: the new width in pixels (int), or a factor (float); the proportions are kept.
+        edit: what is done to each picture before.
+        frame: what is known of the frame, for the edit.
 
     Colours are exact where an image has at most 256 (transparency counts as one); otherwise they
     are reduced to the best 255 without dithering. Alpha below 128 becomes transparent. The EXIF
     orientation is applied. Nothing is decoded, and the same bytes are returned, if `data` is a GIF
-    of one image, or of images that each cover the whole screen, and `resize` is not given.
+    of one image, or of images that each cover the whole screen, and there is no edit.
 
     Raises:
         ImageError: damaged data, an unknown format, or more pixels than allowed.
         ResizeError: more pixels than allowed, once it has the size that is asked for.
+        EditError: the edit cannot be made, whatever the picture.
     """
     if not isinstance(data, bytes):
-        return palette.encode(resized(data, resize, max_pixels))
+        return palette.encode(edit.apply(data, frame, max_pixels))
     if data.startswith(gif.SIGNATURES):
         layout = gif.parse(data)
         screen = gif.screen_size([layout])
         decode.check_size(screen.width, screen.height, max_pixels)
         pixels = screen.width * screen.height * len(layout.images)
         decode.check_total(pixels, decode.ANIMATION * max_pixels)
-        if resize is None and (len(layout.images) == 1 or not screen.clear):
+        if not edit and (len(layout.images) == 1 or not screen.clear):
             return data
     encoded = [
-        palette.encode(resized(picture, resize, max_pixels))
+        palette.encode(edit.apply(picture, frame, max_pixels))
         for picture in decode.pictures(data, max_pixels)
     ]
     if len(encoded) == 1:
@@ -71,24 +74,3 @@ def join(frames: list[bytes], *, duration_ms: float = 100, loop: int | None = 0)
         loop=loop,
     )
     return out.getvalue()
-
-
-def resized(
-    picture: PIL.Image.Image, resize: int | float | None, max_pixels: int
-) -> PIL.Image.Image:
-    """Return the picture at the width or by the factor asked for."""
-    from PIL import Image
-
-    if resize is None:
-        return picture
-    factor = resize / picture.width if isinstance(resize, int) else resize
-    if not factor > 0:
-        raise ValueError(f"resize must be more than 0, not {resize}")
-    size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
-    try:
-        decode.check_size(*size, max_pixels)
-    except ImageError as error:
-        raise ResizeError(f"resize asks for too much: {error}") from None
-    mode = "RGBA" if picture.has_transparency_data else "RGB"
-    converted = picture if picture.mode == mode else picture.convert(mode)
-    return converted.resize(size, Image.Resampling.LANCZOS)

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from PIL import Image, ImageDraw
 
+from imagetl_assets.images.edit import Edit
 from imagetl_assets.images.transcode import to_gif
 from testbed import bundles
 from testbed.http_server import HttpServer
@@ -51,7 +52,7 @@ def test_resize_is_done_by_the_steps_that_store_the_frames(
     assert Image.open(pipeline.file("clip.gif")).size == size
     factor = float(resize.removesuffix("%")) / 100 if resize.endswith("%") else int(resize)
     for name, piece in zip(pipeline.frame_names(), bundles.pieces(bundle), strict=True):
-        expected = to_gif(piece, resize=factor)
+        expected = to_gif(piece, edit=Edit(factor))
         assert pipeline.file(f"frames/{name}").read_bytes() == expected
 
 

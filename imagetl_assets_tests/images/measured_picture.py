@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from imagetl_assets.images.decode import MAX_PIXELS
+from imagetl_assets.images.edit import Edit
 from imagetl_assets.images.gif import check_pixels
 from imagetl_assets.images.transcode import to_gif
 
@@ -41,9 +42,9 @@ def main() -> None:
         return
     data = Path(path).read_bytes()
     factor = float(resize[0]) if resize else None
-    to_gif(encoded(mode, kind, 9), resize=factor)
+    to_gif(encoded(mode, kind, 9), edit=Edit(factor))
     before = peak()
-    check_pixels(to_gif(data, resize=factor))
+    check_pixels(to_gif(data, edit=Edit(factor)))
     print(peak() - before)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imagetl_assets.images import gif
+from imagetl_assets.images.edit import Edit
 from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.transcode import join, to_gif
 from imagetl_assets_tests.images.builders import (
@@ -171,20 +172,20 @@ def test_cmyk_jpeg() -> None:
 def test_resize(resize: int | float, size: tuple[int, int]) -> None:
     image = gradient()
     for kind in ("PNG", "GIF"):
-        assert shown(to_gif(encode(image, kind), resize=resize)).size == size
+        assert shown(to_gif(encode(image, kind), edit=Edit(resize))).size == size
 
 
 def test_resize_keeps_edges_of_transparency_clean() -> None:
     image = Image.new("RGBA", (40, 40), (0, 255, 0, 0))
     image.paste((255, 0, 0, 255), (0, 0, 20, 40))
-    converted = shown(to_gif(encode(image, "PNG"), resize=13))
+    converted = shown(to_gif(encode(image, "PNG"), edit=Edit(13)))
     assert {pixel[:2] for _, pixel in converted.getcolors() or () if pixel[3]} == {(255, 0)}  # type: ignore[index]
 
 
 @pytest.mark.parametrize("resize", [0, -1, 0.0, float("nan")])
 def test_resize_to_nothing(resize: float) -> None:
     with pytest.raises(ValueError, match="resize"):
-        to_gif(encode(gradient(), "PNG"), resize=resize)
+        to_gif(encode(gradient(), "PNG"), edit=Edit(resize))
 
 
 @pytest.mark.parametrize("kind", one_of_each())
@@ -195,7 +196,7 @@ def test_pixel_limit(kind: str) -> None:
         to_gif(data, max_pixels=5)
     if kind != "GIF":
         with pytest.raises(ResizeError, match="allowed"):
-            to_gif(data, max_pixels=1000, resize=900)
+            to_gif(data, max_pixels=1000, edit=Edit(900))
 
 
 def test_pixel_limit_of_an_animation() -> None:

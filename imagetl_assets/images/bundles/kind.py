@@ -27,6 +27,7 @@ class FrameSpan(Struct, frozen=True, array_like=True, gc=False):
         format: of the image, such as "PNG".
         name: that the image has in the bundle, such as "day 1/2.png"; empty if it has none.
         detail: what else its kind of bundle has to know to read it.
+        time: when it was written, in seconds since 1970; None if the bundle does not tell.
     """
 
     number: _Count
@@ -35,6 +36,7 @@ class FrameSpan(Struct, frozen=True, array_like=True, gc=False):
     format: str
     name: str = ""
     detail: tuple[int, ...] = ()
+    time: float | None = None
 
 
 class DamagedFrame(Struct, frozen=True, array_like=True, gc=False):

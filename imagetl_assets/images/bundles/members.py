@@ -43,6 +43,7 @@ class Member:
         format: of the image; None if the frame is damaged.
         detail: as in `FrameSpan`.
         problem: what is wrong with it, if it is damaged.
+        time: when it was written, in seconds since 1970; None if that is not told.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Member:
     format: str | None = None
     detail: tuple[int, ...] = field(default=())
     problem: str = ""
+    time: float | None = None
 
 
 class Members:
@@ -84,7 +86,8 @@ class Members:
             if one.format is None:
                 yield DamagedFrame(number, one.offset, one.length, one.problem, one.name)
             else:
-                yield FrameSpan(number, one.offset, one.length, one.format, one.name, one.detail)
+                place = number, one.offset, one.length
+                yield FrameSpan(*place, one.format, one.name, one.detail, one.time)
 
 
 def shown_name(name: str) -> str:

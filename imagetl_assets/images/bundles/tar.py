@@ -123,20 +123,22 @@ class _Walk:
             elif cut:
                 self._damaged(header.offset, "the file ends in the middle of it", name)
             else:
-                self._take_image(name, header.offset, start, size)
+                self._take_image(name, header)
         return not cut
 
-    def _take_image(self, name: str, header_at: int, start: int, size: int) -> None:
+    def _take_image(self, name: str, header: tarfile.TarInfo) -> None:
+        start, size = header.offset_data, header.size
         self._file.seek(start)
         try:
             format = checked_format(self._file.read(min(size, SNIFFED)))
         except ImageError as error:
             if extension(name) in EXTENSIONS:
-                self._damaged(header_at, error.problem, name)
+                self._damaged(header.offset, error.problem, name)
             else:
                 self._members.leave_out(NOT_IMAGES, name)
         else:
-            self._members.add(Member(name, start, size, format))
+            time = float(header.mtime) or None
+            self._members.add(Member(name, start, size, format, time=time))
 
     def _damaged(self, at: int, problem: str, name: str = "") -> None:
         length = max(1, self._size - at) if not name else _BLOCK

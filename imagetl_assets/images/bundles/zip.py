@@ -16,6 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 
 from imagetl_assets.images.bundles.kind import (
     BundleReader,
@@ -123,7 +124,18 @@ def _take(entry: zipfile.ZipInfo, room: int, members: Members, window: Window) -
         if format is None:
             members.leave_out(NOT_IMAGES, name)
             return
-    members.add(Member(name, entry.header_offset, length, format, detail))
+    time = _time(entry)
+    members.add(Member(name, entry.header_offset, length, format, detail, time=time))
+
+
+def _time(entry: zipfile.ZipInfo) -> float | None:
+    """Return when a member was written. A ZIP tells it without a time zone: UTC is assumed."""
+    if entry.date_time <= (1980, 1, 1, 0, 0, 0):  # what programs write that do not know
+        return None
+    try:
+        return datetime(*entry.date_time, tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return None
 
 
 def _of_another_type(name: str) -> bool:
