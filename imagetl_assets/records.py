@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
 
@@ -94,11 +95,8 @@ def claim_in(record: bytes) -> str:
 
 def _unreadable(kind: type[Record], data: bytes, error: Exception) -> str:
     problem = str(error)
-    try:
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError):
         head = msgspec.json.decode(data, type=_Head)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    else:
         if head.format != FORMAT:
             problem = _other_format(head.format)
     return f"no readable {kind.__name__} record: {problem}"
@@ -169,10 +167,7 @@ class FrameIndex(Record, frozen=True, tag=True):
     @cached_property
     def fingerprint(self) -> str:
         """Tell sets of frames apart: frames of two indexes with one fingerprint are the same."""
-        spans = [
-            (span.number, span.offset, span.length, span.format, *span.detail)
-            for span in self.frames
-        ]
+        spans = [(s.number, s.offset, s.length, s.format, *s.detail) for s in self.frames]
         told = [(span.name, span.time) for span in self.frames] if self.edit.uses_info else None
         source = [self.raw.sha256, self.kind, self.pieces, spans, self.edit, told]
         return hashlib.sha256(msgspec.json.encode(source)).hexdigest()[:16]
