@@ -11,7 +11,7 @@ import pytest
 from dagster import DagsterInstance
 
 from imagetl_assets.storage import Store, open_store
-from testbed import http_server, object_store
+from testbed import cloud_emulators, http_server, object_store
 from testbed import shell as shells
 from testbed.pipeline import Pipeline
 
@@ -67,15 +67,30 @@ def swift_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_sto
         yield running
 
 
+@pytest.fixture(scope="session")
+def gcs_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_store.ObjectStore]:
+    """Google Cloud Storage, emulated."""
+    with _started_store("gcs", tmp_path_factory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def azure_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object_store.ObjectStore]:
+    """Azure Blob Storage, emulated."""
+    with _started_store("azure", tmp_path_factory) as running:
+        yield running
+
+
 @contextmanager
 def _started_store(
     kind: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[object_store.ObjectStore]:
-    with object_store.KINDS[kind](tmp_path_factory.mktemp(kind), 0) as store:
+    kinds = {**object_store.KINDS, **cloud_emulators.KINDS}
+    with kinds[kind](tmp_path_factory.mktemp(kind), 0) as store:
         yield store
 
 
-@pytest.fixture(params=["folder", "memory", "moto", "swift"])
+@pytest.fixture(params=["folder", "memory", "moto", "swift", "gcs", "azure"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "folder":
         yield open_store(str(tmp_path / "root"))
@@ -84,4 +99,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     else:
         running: object_store.ObjectStore = request.getfixturevalue(f"{request.param}_store")
         with object_store.reached(running):
-            yield open_store(f"s3://{object_store.new_bucket(running)}/root")
+            if request.param in cloud_emulators.KINDS:
+                yield open_store(f"{cloud_emulators.new_bucket(running)}/root")
+            else:
+                yield open_store(f"s3://{object_store.new_bucket(running)}/root")

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -32,7 +32,9 @@ from testbed.processes import started, wait_for
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """A running store; `settings` are the environment variables that any S3 client needs."""
+    """A running store; `settings` are the environment variables that any client of it needs."""
+
+    scheme: ClassVar[str] = "s3"
 
     url: str
     key: str
@@ -117,13 +119,13 @@ KINDS: Mapping[str, Callable[[Path, int], AbstractContextManager[ObjectStore]]] 
 
 @contextmanager
 def reached(store: ObjectStore) -> Iterator[None]:
-    """Let the S3 clients of this process reach the store while the block runs."""
-    from s3fs import S3FileSystem
+    """Let the clients of this process reach the store while the block runs."""
+    from fsspec import get_filesystem_class
 
     from imagetl_assets.storage import open_store
 
     with variables(store.settings):
-        S3FileSystem.clear_instance_cache()
+        get_filesystem_class(store.scheme).clear_instance_cache()
         open_store.cache_clear()
         try:
             yield

@@ -1,4 +1,7 @@
-"""A proxy in front of an object store: counts requests, and makes the store misbehave."""
+"""A proxy in front of an object store: counts requests, and makes the store misbehave.
+
+What it answers by itself is in the words of S3; other stores' clients look at the status only.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any, NamedTuple
@@ -101,7 +104,7 @@ def proxied(store: ObjectStore) -> Iterator[S3Proxy]:
     """Run a proxy; its `store` is reached through it."""
     with _Listening(("127.0.0.1", 0), _Handler) as listening:
         url = f"http://127.0.0.1:{listening.server_port}"
-        proxy = S3Proxy(ObjectStore(url, store.key, store.secret))
+        proxy = S3Proxy(replace(store, url=url))
         listening.proxy, listening.behind = proxy, urlsplit(store.url)
         Thread(target=listening.serve_forever, daemon=True).start()
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from imagetl_assets.redact import redact_url
 
@@ -37,7 +37,7 @@ def open_filesystem(url: str) -> tuple[AbstractFileSystem, str]:
         return fs, path
     protocol, _, rest = url.partition("://")
     host, _, inner = rest.partition("/")
-    kind = fsspec.get_filesystem_class(protocol)
+    kind = _kind(protocol)
     probe = f"{protocol}://{host}/x"
     options = kind._get_kwargs_from_urls(probe)
     if protocol in S3_SCHEMES:
@@ -80,6 +80,19 @@ def is_chain(url: str) -> bool:
 
     known = set(available_protocols())
     return all("://" in part or part in known for part in parts)
+
+
+def _kind(protocol: str) -> type[AbstractFileSystem]:
+    """Return the class of the file systems that a protocol reaches."""
+    import fsspec
+
+    if protocol in ("gs", "gcs") and os.environ.get("STORAGE_EMULATOR_HOST"):
+        # The one that fsspec knows first asks an API for which emulators have no answer, and warns
+        # for each bucket that there are no credentials, which are not needed.
+        from gcsfs.core import GCSFileSystem
+
+        return cast("type[AbstractFileSystem]", GCSFileSystem)
+    return cast("type[AbstractFileSystem]", fsspec.get_filesystem_class(protocol))
 
 
 def _s3_retries() -> dict[str, Any]:

@@ -34,6 +34,7 @@ _MARKER = "claim"
 
 # Errors that trying again does not change: no permission, no such bucket, no valid name.
 _PERMANENT = (PermissionError, FileNotFoundError, ValueError)
+_PERMANENT_STATUS = (400, 401, 403, 404)  # in answers, as Azure's library tells them
 
 
 class RemoteStore(Store):
@@ -259,9 +260,9 @@ class RemoteStore(Store):
                 raise
             place = self.uri(keys[0]) if len(keys) == 1 else f"{len(keys)} files in {self.root}"
             reason = (isinstance(error, OSError) and error.strerror) or str(error)
+            reason = redact_text(reason.partition("\n")[0].strip())
             raise StoreError(
-                f"{place}: {redact_text(reason) or type(error).__name__}",
-                may_pass=not isinstance(error, _PERMANENT),
+                f"{place}: {reason or type(error).__name__}", may_pass=not _is_permanent(error)
             ) from error
 
 
@@ -293,6 +294,14 @@ class _Upload:
     def write(self, data: bytes | memoryview) -> int:
         with self._store._explained(self._key, writing=True):
             return cast(int, self._file.write(data))
+
+
+def _is_permanent(error: BaseException) -> bool:
+    """Tell whether trying again does not change an error, which a library may have wrapped."""
+    if isinstance(error, _PERMANENT):
+        return True
+    causes = (error, error.__cause__)
+    return any(getattr(cause, "status_code", None) in _PERMANENT_STATUS for cause in causes)
 
 
 def _blocks(spans: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:

@@ -15,6 +15,7 @@ from dagster import (
 
 from imagetl_assets.storage.filesystem import open_filesystem
 from imagetl_assets_tests.automation.ticker import Ticker
+from testbed import cloud_emulators
 from testbed.http_server import HttpServer, file, serve, status
 from testbed.object_store import ObjectStore, new_bucket, reached
 
@@ -77,11 +78,16 @@ def test_a_file_of_a_server_is_run_again_when_its_former_content_comes_back(
     assert len(set(keys)) == 3
 
 
+@pytest.mark.parametrize("kind", ["moto", *cloud_emulators.KINDS])
 def test_an_object_of_a_bucket_is_run_again_when_its_former_content_comes_back(
-    instance: DagsterInstance, moto_store: ObjectStore
+    instance: DagsterInstance, request: pytest.FixtureRequest, kind: str
 ) -> None:
-    with reached(moto_store):
-        bucket = f"s3://{new_bucket(moto_store)}"
+    store: ObjectStore = request.getfixturevalue(f"{kind}_store")
+    with reached(store):
+        if kind == "moto":
+            bucket = f"s3://{new_bucket(store)}"
+        else:
+            bucket = cloud_emulators.new_bucket(store)
         fs, path = open_filesystem(f"{bucket}/upstream")
         ticker = Ticker(instance, f"{bucket}/upstream")
         ticker.storage = f"{bucket}/results"

@@ -26,7 +26,7 @@ def test_what_is_written_can_be_read(store: Store) -> None:
     state = store.state(f"{KEY}/x")
     assert state is not None
     assert state.size == 5
-    assert store.uri(f"{KEY}/x").startswith(("file:///", "memory://", "s3://"))
+    assert store.uri(f"{KEY}/x").startswith(("file:///", "memory://", "s3://", "gs://", "az://"))
 
 
 def test_an_empty_file_is_one(store: Store) -> None:
