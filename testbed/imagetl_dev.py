@@ -38,8 +38,13 @@ class Dev:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Dev]:
-    """Start it, wait until it has said where its pages are, stop it with the block."""
+def running(folder: Path, *, killed: bool = False) -> Iterator[Dev]:
+    """Start it, wait until it has said where its pages are, stop it with the block.
+
+    Args:
+        folder: for its files.
+        killed: whether the block kills it.
+    """
     upstream = folder / "upstream"
     upstream.mkdir()
     env = {name: value for name, value in os.environ.items() if name not in _NAMES}
@@ -64,4 +69,4 @@ def running(folder: Path) -> Iterator[Dev]:
         yield Dev(process, upstream, folder / "storage", *addresses)
     finally:
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(60) == (-signal.SIGKILL if killed else 0)

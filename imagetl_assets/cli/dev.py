@@ -43,7 +43,7 @@ def dev(options: DevOptions) -> int:
         click.ClickException: it cannot be started.
     """
     host = options.host
-    port, dashboard_port = _port(host, options.port), _port(host, options.dashboard_port)
+    port, dashboard_port = free_port(host, options.port), free_port(host, options.dashboard_port)
     home, url = _home(), f"http://{host}:{port}"
     with remembered() as interrupts:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -89,7 +89,7 @@ def _cluster(options: DevOptions, dashboard_port: int) -> Iterator[Any]:
 def _dagster(host: str, port: int, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run `dagster dev`. It is stopped when the block ends, and when this process dies."""
     python, tied = sys.executable, "imagetl_assets.cli.tied"
-    where = ["-h", host, "-p", str(port), "--log-level", "warning"]
+    where = ["-h", host, "-p", str(port), "--log-level", "error"]
     dagster = [python, "-m", "dagster", "dev", "-m", "imagetl_assets.definitions", *where]
     process = subprocess.Popen(
         [python, "-m", tied, *dagster],
@@ -119,11 +119,16 @@ def _home() -> Path:
 def _env(cluster: Any, url: str, home: Path) -> dict[str, str]:
     """Return the environment for Dagster. What the user has set is kept."""
     defaults = {"IMAGETL_UI_URL": url, "DAGSTER_DISABLE_TELEMETRY": "1"}
-    fixed = {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address, "DAGSTER_HOME": str(home)}
+    quiet = "ignore:Function `dev_command` is superseded"  # by a command of another package
+    fixed = {
+        "DASK_SCHEDULER_ADDRESS": cluster.scheduler_address,
+        "DAGSTER_HOME": str(home),
+        "PYTHONWARNINGS": ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), quiet])),
+    }
     return {**defaults, **os.environ, **fixed}
 
 
-def _port(host: str, port: int) -> int:
+def free_port(host: str, port: int) -> int:
     """Return the port to listen on: this one, or another one if it is taken, and say so."""
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -132,7 +137,7 @@ def _port(host: str, port: int) -> int:
         except OSError as error:
             if port == 0:
                 raise click.ClickException(f"cannot listen on {host}: {error.strerror}") from None
-            free = _port(host, 0)
+            free = free_port(host, 0)
             reason = (error.strerror or str(error)).lower()
             click.echo(f"port {port}: {reason}; using {free} instead", err=True)
             return free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -11,7 +12,7 @@ import psutil
 import pytest
 import requests
 
-from imagetl_assets.cli.dev import is_loaded
+from imagetl_assets.cli.dev import free_port, is_loaded
 from testbed.http_server import HttpServer
 from testbed.imagetl_dev import running
 from testbed.processes import wait_for
@@ -29,6 +30,25 @@ def test_dev(tmp_path: Path) -> None:
         assert _addresses(processes) == {"127.0.0.1"}
         assert dev.stop() == 0
         wait_for(lambda: not any(process.is_running() for process in processes), 30)
+
+
+def test_killed_it_takes_all_of_its_processes_with_it(tmp_path: Path) -> None:
+    """Also those of Dagster, which has sessions and process groups of its own."""
+    with running(tmp_path, killed=True) as dev:
+        processes = _family(dev.process.pid)
+        assert len(processes) > 6
+        dev.process.kill()
+        wait_for(lambda: not any(_is_alive(process) for process in processes), 30)
+
+
+def test_a_port_that_is_taken_is_avoided(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        free = free_port("127.0.0.1", port)
+    assert free not in (0, port)
+    assert f"port {port}: address already in use; using {free} instead" in capfd.readouterr().err
 
 
 def test_no_proxy_is_asked_for_the_ui(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +72,13 @@ def test_no_proxy_is_asked_for_the_ui(server: HttpServer, monkeypatch: pytest.Mo
         assert is_loaded(f"http://127.0.0.1:{ui.server_port}")
     assert answered == ["/graphql"]
     assert server.requests == []
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _family(pid: int) -> list[psutil.Process]:
