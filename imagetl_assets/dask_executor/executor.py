@@ -21,6 +21,7 @@ from imagetl_assets.dask_executor.dagster_internals.prepare import (
 )
 from imagetl_assets.dask_executor.dagster_internals.replacing import left_out
 from imagetl_assets.dask_executor.dagster_internals.steps import free_slots
+from imagetl_assets.dask_executor.run.heartbeat import heartbeat
 from imagetl_assets.dask_executor.run.loop import Run
 from imagetl_assets.dask_executor.run.reexecution import with_steps_never_started
 from imagetl_assets.dask_executor.run.state import RunState
@@ -87,6 +88,7 @@ class DaskExecutor(Executor):
             plan_context.log.debug(line)
         execution_plan = with_steps_never_started(plan_context, execution_plan)
         with ExitStack() as stack:
+            stack.enter_context(heartbeat(plan_context.instance, plan_context.run_id))
             cluster = stack.enter_context(
                 open_cluster(
                     config.cluster,

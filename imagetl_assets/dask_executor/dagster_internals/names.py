@@ -37,6 +37,10 @@ from dagster._core.execution.step_dependency_config import (
     get_step_dependency_config_field,
 )
 from dagster._core.execution.tags import get_tag_concurrency_limits_config
+
+# How the process of a run is watched.
+from dagster._core.launcher import DefaultRunLauncher, WorkerStatus
+from dagster._core.launcher.base import CheckRunHealthResult
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_shared.error import SerializableErrorInfo
@@ -59,8 +63,10 @@ __all__ = [
     "PRIORITY_TAG",
     "ActiveExecution",
     "AssetRecord",
+    "CheckRunHealthResult",
     "CodePointer",
     "DagsterExecutionInterruptedError",
+    "DefaultRunLauncher",
     "EngineEventData",
     "EventLogEntry",
     "EventLogStorage",
@@ -85,6 +91,7 @@ __all__ = [
     "StepExecutionContext",
     "StepFailureData",
     "StepOutputHandle",
+    "WorkerStatus",
     "create_compute_log_file_key",
     "create_execution_plan",
     "deserialize_value",
