@@ -137,7 +137,7 @@ def run_once(instance: DagsterInstance, dask: DaskProcesses) -> float:
     source = f"{os.environ['IMAGETL_UPSTREAM']}/bundle.img"
     tags = {
         "dagster/partition": f"{time.monotonic_ns()}.img",
-        "imagetl/storage": os.environ["IMAGETL_STORAGE"],
+        ".dagster/imagetl_storage": os.environ["IMAGETL_STORAGE"],
     }
     config = {
         "ops": {"raw_data_file": {"config": {"url": source}}},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
@@ -17,8 +18,26 @@ from dagster import (
     DagsterEventType,
     DagsterInstance,
     DagsterRun,
+    Failure,
     OpExecutionContext,
 )
+
+
+class PlainFailure(Failure):
+    """A failure whose message Dagster begins with `Failure:`, not with the path of a module."""
+
+    def __init__(
+        self,
+        description: str | None,
+        metadata: Mapping[str, Any] | None = None,
+        allow_retries: bool | None = None,
+    ) -> None:
+        super().__init__(description, metadata, allow_retries)
+
+
+# Python leaves out the module of a built-in class, and of no other.
+PlainFailure.__module__ = "builtins"
+PlainFailure.__name__ = PlainFailure.__qualname__ = "Failure"
 
 UP_TO_FRAME_FILES = ("raw_data_file", "frames", "frame_files")
 """The assets that follow on each other, before the clips."""

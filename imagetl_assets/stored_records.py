@@ -6,7 +6,7 @@ from typing import Any
 
 from dagster import Failure
 
-from imagetl_assets.file_failures import noted_up_to
+from imagetl_assets.file_failures import PlainFailure, noted_up_to
 from imagetl_assets.partitions import Context, partition_keys, run_of
 from imagetl_assets.records import RECORD_TYPES, Record, RecordError
 from imagetl_assets.storage import ImageStorage
@@ -51,12 +51,12 @@ def _load(storage: ImageStorage, asset: str, key: str) -> Record:
     try:
         record = storage.folder(key).load(asset, RECORD_TYPES[asset])
     except RecordError as error:
-        raise Failure(
+        raise PlainFailure(
             f"the record of {asset} for {key} cannot be read ({error}): materialize {asset} again",
             allow_retries=False,
         ) from None
     if record is None:
-        raise Failure(
+        raise PlainFailure(
             f"there is no {asset} for {key} in {storage.root}: materialize {asset} first",
             allow_retries=False,
         )

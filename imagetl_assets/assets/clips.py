@@ -32,7 +32,6 @@ from imagetl_assets.assets.clip_parts import (
 from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
-    OWNERS,
     SHORT_RETRIES,
     joint_version,
 )
@@ -84,7 +83,6 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
         name=format.asset_name,
         partitions_def=upstream_files,
         group_name=GROUP,
-        owners=OWNERS,
         kinds={format.name},
         backfill_policy=BACKFILL_POLICY,
         automation_condition=UP_TO_DATE,
@@ -156,9 +154,11 @@ def _metadata(plan: _Plan, clip: Clip, picture: str, seconds: float) -> dict[str
         "stored at": MetadataValue.url(plan.folder.uri(clip.path)),
         "bytes": clip.size,
         "frames": clip.frames,
-        "size": f"{clip.width} x {clip.height}",
+        "width in pixels": clip.width,
+        "height in pixels": clip.height,
+        "length in seconds": round(plan.duration * clip.frames / 1000, 3),
         "frame_duration_ms": round(plan.duration, 3),
-        "seconds": round(seconds, 3),
+        "processing seconds": round(seconds, 3),
     }
 
 

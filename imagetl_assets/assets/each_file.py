@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from dagster import AssetExecutionContext, Failure, OpExecutionContext, RetryPolicy
 
 from imagetl_assets.dagster_private import followers
-from imagetl_assets.file_failures import note_failure, noted_up_to, summary
+from imagetl_assets.file_failures import PlainFailure, note_failure, noted_up_to, summary
 from imagetl_assets.images.time_limit import OutOfTime, time_limit
 from imagetl_assets.partitions import partition_keys
 from imagetl_assets.settings import step_seconds
@@ -27,7 +27,7 @@ T = TypeVar("T")
 Context = AssetExecutionContext | OpExecutionContext
 
 
-class Busy(Failure):
+class Busy(PlainFailure):
     """A failure of a server that says how long to wait before the next attempt.
 
     Attributes:
@@ -37,6 +37,9 @@ class Busy(Failure):
     def __init__(self, description: str, seconds: float) -> None:
         super().__init__(description)
         self.seconds = seconds
+
+
+Busy.__module__, Busy.__name__, Busy.__qualname__ = "builtins", "Failure", "Failure"
 
 
 def remaining_keys(context: AssetExecutionContext, made_of: str) -> Sequence[str]:
@@ -133,7 +136,7 @@ def fail_at_end(context: Any, asset: str, *, check: str | None = None) -> None:
 def failed_files(context: Context, asset: str) -> Failure:
     """Return what to raise where files of the run have failed, up to this asset."""
     failures = noted_up_to(context.instance, context.run, asset)
-    return Failure(
+    return PlainFailure(
         summary(failures, len(partition_keys(context))),
         metadata={"failed files": failures},
         allow_retries=False,
@@ -149,7 +152,11 @@ def _do_one(
     except Failure as failure:
         if not failure.allow_retries or context.retry_number >= policy.max_retries:
             note_failure(context, asset, key, failure.description or "")
-        raise
+        if isinstance(failure, PlainFailure):
+            raise
+        raise PlainFailure(
+            failure.description, failure.metadata, failure.allow_retries
+        ) from failure.__cause__
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from imagetl_assets.assets.clip_file import HashingWriter, check_filename
 from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
-    OWNERS,
     SHORT_RETRIES,
     joint_version,
 )
@@ -95,7 +94,6 @@ def film_asset(format: FilmFormat, config_type: type[Any]) -> AssetsDefinition:
         name=format.asset_name,
         partitions_def=upstream_files,
         group_name=GROUP,
-        owners=OWNERS,
         kinds={format.name},
         backfill_policy=BACKFILL_POLICY,
         retry_policy=SHORT_RETRIES,
@@ -123,7 +121,7 @@ def film_asset(format: FilmFormat, config_type: type[Any]) -> AssetsDefinition:
                 "bytes": made.size,
                 "frames": made.frames,
                 "size": f"{made.width} x {made.height}",
-                "seconds": round(time.monotonic() - started, 3),
+                "processing seconds": round(time.monotonic() - started, 3),
             }
             context.add_asset_metadata(metadata, partition_key=key)
             return made

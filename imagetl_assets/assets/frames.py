@@ -12,7 +12,7 @@ from typing import Any
 from dagster import AssetKey, AssetsDefinition, GraphOut, config_mapping, graph
 
 from imagetl_assets.assets.collect_frames import collect_frames
-from imagetl_assets.assets.common import BACKFILL_POLICY, GROUP, KIND_PREFIX, OWNERS
+from imagetl_assets.assets.common import BACKFILL_POLICY, GROUP, KIND_PREFIX
 from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.assets.index_frames import index_frames
 from imagetl_assets.assets.store_frames import store_frames
@@ -59,7 +59,6 @@ frames_and_files = AssetsDefinition.from_graph(
     },
     backfill_policy=BACKFILL_POLICY,
     automation_conditions_by_output_name={"frames": UP_TO_DATE, "frame_files": UP_TO_DATE},
-    owners_by_output_name={"frames": OWNERS, "frame_files": OWNERS},
     tags_by_output_name={
         "frames": {f"{KIND_PREFIX}json": ""},
         "frame_files": {f"{KIND_PREFIX}gif": "", f"{KIND_PREFIX}dask": ""},

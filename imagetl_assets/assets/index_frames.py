@@ -69,7 +69,7 @@ def index_frames(
             "formats": MetadataValue.json(Counter(span.format for span in index.frames)),
             **damaged_metadata(index.damaged),
             "mapped steps": len(frame_batches(index)),
-            "seconds": round(time.monotonic() - started, 3),
+            "processing seconds": round(time.monotonic() - started, 3),
         }
         if names := [[span.number, span.name] for span in index.frames[:_MOST_NAMES] if span.name]:
             metadata["first names"] = MetadataValue.json(names)

@@ -19,7 +19,6 @@ from imagetl_assets.assets.checked_config import CheckedConfig
 from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
-    OWNERS,
     joint_version,
 )
 from imagetl_assets.assets.download import Download, Obtained, OnExisting
@@ -103,7 +102,6 @@ class RawDataFileConfig(CheckedConfig):
 @asset(
     partitions_def=upstream_files,
     group_name=GROUP,
-    owners=OWNERS,
     kinds={"http", "file"},
     backfill_policy=BACKFILL_POLICY,
     retry_policy=RETRIES,
@@ -171,7 +169,7 @@ def _metadata(obtained: Obtained, uri: str, seconds: float) -> dict[str, Any]:
         "source": raw.source,
         "stored at": MetadataValue.url(uri),
         "skipped": obtained.skipped,
-        "seconds": round(seconds, 3),
+        "processing seconds": round(seconds, 3),
     }
     metadata.update(obtained.facts)
     if obtained.compression:

@@ -72,7 +72,10 @@ def _innermost(error: SerializableErrorInfo | None) -> str:
         return "no reason is known"
     while error.cause is not None:
         error = error.cause
-    return redact_text(error.message.strip())[:_MAX_REASON]
+    message = error.message.strip()
+    if error.cls_name == "Failure":  # what steps say on purpose needs no name of a class
+        message = message.partition(": ")[2]
+    return redact_text(message)[:_MAX_REASON]
 
 
 def _failed_before(instance: DagsterInstance, run: DagsterRun) -> bool:

@@ -20,8 +20,9 @@ from imagetl_assets.storage.local_errors import store_error
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.store_kinds import open_store
 
-ROOT_TAG = "imagetl/storage"
-ID_TAG = "imagetl/storage_id"
+# With this prefix, the UI does not show them.
+ROOT_TAG = ".dagster/imagetl_storage"
+ID_TAG = ".dagster/imagetl_storage_id"
 
 # The last run for which this process has compared its root with the run's, and what it was: run id,
 # root, and identity of the root.

@@ -166,7 +166,7 @@ def test_metadata_are_worth_reading(pipeline: Pipeline, server: HttpServer) -> N
     raw = outcome.metadata("raw_data_file")
     assert raw["source"] == f"{server.url}/all-images.img"
     assert raw["bytes"] == len(sample_bytes(20))
-    assert raw["seconds"] >= 0
+    assert raw["processing seconds"] >= 0
 
 
 def test_a_bucket_instead_of_a_folder(pipeline: Pipeline, server: HttpServer) -> None:
