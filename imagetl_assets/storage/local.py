@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from imagetl_assets.names import RESERVED_FOLDER
-from imagetl_assets.storage.base import FileChanged, FileState, Store, WriteConflict
+from imagetl_assets.storage.base import (
+    FileChanged,
+    FileState,
+    Store,
+    StoreError,
+    WriteConflict,
+)
 from imagetl_assets.storage.exchange import exchange
 from imagetl_assets.storage.file_version import local_state
 from imagetl_assets.storage.local_errors import explained
@@ -64,13 +70,13 @@ class LocalStore(Store):
 
     def state(self, key: str) -> FileState | None:
         try:
-            with (self._path / key).open("rb") as file:
+            with self._at(key).open("rb") as file:
                 return local_state(file)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
     def open(self, key: str, state: FileState | None = None) -> BinaryIO:
-        file = (self._path / key).open("rb")
+        file = self._at(key).open("rb")
         if state and local_state(file) != state:
             file.close()
             raise FileChanged(self.uri(key))
@@ -81,7 +87,7 @@ class LocalStore(Store):
         self, key: str, *, make_folder: bool = True, only_new: bool = False
     ) -> Iterator[BinaryIO]:
         assert not only_new  # see creates_only_new
-        path = self._path / key
+        path = self._at(key)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
         try:
             if make_folder:
@@ -99,6 +105,22 @@ class LocalStore(Store):
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
+
+    def _at(self, key: str) -> Path:
+        """Return the path of a file or folder.
+
+        Raises:
+            StoreError: a symbolic link leads out of the root. So whoever can write to the storage
+                cannot make a run read or write elsewhere.
+        """
+        path, root = self._path / key, os.path.realpath(self._path)
+        if not Path(os.path.realpath(path)).is_relative_to(root):
+            raise StoreError(
+                f"{path} leads out of {self.root} by a symbolic link, which is not followed: "
+                "remove the link",
+                may_pass=False,
+            )
+        return path
 
     def room(self) -> int | None:
         place = self._path
@@ -119,7 +141,7 @@ class LocalStore(Store):
 
     def read_many(self, keys: Sequence[str]) -> Iterator[bytes]:
         for key in keys:
-            yield (self._path / key).read_bytes()
+            yield self._at(key).read_bytes()
 
     def write_many(
         self, files: Mapping[str, bytes], *, make_folder: bool = True, only_new: bool = False
@@ -129,30 +151,30 @@ class LocalStore(Store):
                 file.write(data)
 
     def make_folder(self, folder: str) -> None:
-        path = self._path / folder
+        path = self._at(folder)
         with explained(path):
             path.mkdir(parents=True)
 
     def prepare_folder(self, folder: str) -> None:
         try:
-            (self._path / folder).mkdir()
+            self._at(folder).mkdir()
         except FileNotFoundError:
             raise WriteConflict(folder) from None
 
     def has_folder(self, folder: str) -> bool:
-        return (self._path / folder).is_dir()
+        return self._at(folder).is_dir()
 
     def move(self, source: str, target: str) -> None:
-        path = self._path / target
+        path = self._at(target)
         with explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         with explained(path, makes_folders=False):
-            (self._path / source).replace(path)
+            self._at(source).replace(path)
 
     def replace_folder(
         self, written: str, folder: str, names: Sequence[str], known: Sequence[str]
     ) -> list[str]:
-        new, place = self._path / written, self._path / folder
+        new, place = self._at(written), self._at(folder)
         found = set(os.listdir(new))
         if missing := set(names) - found:
             raise FileNotFoundError(str(new / min(missing)))
@@ -171,10 +193,10 @@ class LocalStore(Store):
 
     def delete_many(self, keys: Iterable[str]) -> None:
         for key in keys:
-            (self._path / key).unlink(missing_ok=True)
+            self._at(key).unlink(missing_ok=True)
 
     def delete_folder(self, folder: str, names: Sequence[str] | None = None) -> None:
-        path = self._path / folder
+        path = self._at(folder)
         # It is gone at once, even if this process is killed while it deletes the files.
         deleted = path.with_name(f"{_DELETED}{uuid.uuid4().hex[:12]}")
         with suppress(FileNotFoundError):
@@ -189,7 +211,7 @@ class LocalStore(Store):
 
     def _list(self, folder: str, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
         try:
-            with os.scandir(self._path / folder) as entries:
+            with os.scandir(self._at(folder)) as entries:
                 return [entry.name for entry in entries if wanted(entry)]
         except FileNotFoundError:
             return []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from imagetl_assets.records import RawFile, RecordError
-from imagetl_assets.storage import FileChanged, Store, local, root_name
+from imagetl_assets.storage import FileChanged, Store, StoreError, local, root_name
 from imagetl_assets.storage.base import BLOCK_BYTES, WriteConflict
 from imagetl_assets.storage.local import LocalStore
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -206,3 +207,38 @@ def test_names_of_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert root_name("storage") == str(tmp_path / "storage")
     assert root_name(f"file://{tmp_path}/a%20b/") == str(tmp_path / "a b")
     assert root_name("s3://u:p@bucket/x/") == "s3://bucket/x"
+
+
+@pytest.mark.parametrize("link", [KEY, f"{KEY}/frames", f"{KEY}/x.img"])
+def test_a_link_out_of_the_storage_is_not_followed(tmp_path: Path, link: str) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "x.img").write_bytes(b"secret")
+    (tmp_path / "root" / link).parent.mkdir(parents=True)
+    (tmp_path / "root" / link).symlink_to(victim / "x.img" if link.endswith("/x.img") else victim)
+    store = LocalStore(str(tmp_path / "root"))
+    place = link if link.endswith("/x.img") else f"{link}/x.img"
+    accesses: list[Callable[[], object]] = [
+        lambda: store.state(place),
+        lambda: store.read(place),
+        lambda: store.open(place),
+        lambda: store.write(place, b"1"),
+        lambda: store.move(place, f"{KEY}/y"),
+        lambda: store.delete(place),
+    ]
+    if place != link:
+        accesses.append(lambda: store.delete_folder(link))
+        accesses.append(lambda: store.list_files(link))
+    for access in accesses:
+        with pytest.raises(StoreError, match="by a symbolic link, which is not followed"):
+            access()
+    assert (victim / "x.img").read_bytes() == b"secret"
+
+
+def test_links_within_the_storage_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk" / "a").mkdir(parents=True)
+    (tmp_path / "root").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "b").symlink_to("a")
+    store = LocalStore(str(tmp_path / "root"))
+    store.write("b/x", b"1")
+    assert store.read("a/x") == b"1"
