@@ -26,13 +26,13 @@ def overtaken_as_failure(*, may_pass: bool = False) -> Iterator[None]:
     """Turn Overtaken into the failure of a step.
 
     Args:
-        may_pass: whether the step can be tried again. It then sees whether there is a newer run: if
-            so, it fails for good; and if that run has ended without a result, it goes on.
+        may_pass: whether the step claims its result anew if it is tried again. Then it sees whether
+            there is a newer run, and fails for good if so.
     """
     try:
         yield
-    except Overtaken:
-        raise overtaken(may_pass=may_pass) from None
+    except Overtaken as error:
+        raise overtaken(may_pass=may_pass and not error.by_newer_run) from None
 
 
 def overtaken(*, may_pass: bool = False) -> Failure:

@@ -52,7 +52,15 @@ _RECORD = "record.json"
 
 
 class Overtaken(Exception):
-    """A newer run of the same file, or another attempt of the same step, has taken over."""
+    """A newer run of the same file, or another attempt of the same step, has taken over.
+
+    `by_newer_run` tells whether it is known that it was a newer run, so that it is no use to claim
+    the result again.
+    """
+
+    def __init__(self, *, by_newer_run: bool = False) -> None:
+        super().__init__()
+        self.by_newer_run = by_newer_run
 
 
 def turn_of_run(started: float, run_id: str) -> str:
@@ -100,7 +108,7 @@ class Claim:
         published = claim_in(claim.before or b"")
         if any(_turn(name) > turn for name in (*rivals, published)):
             claim.release()
-            raise Overtaken
+            raise Overtaken(by_newer_run=True)
         for name in others:
             if name in rivals or _is_forgotten(name):
                 folder.store.delete_folder(f"{folder.work}/{name}")

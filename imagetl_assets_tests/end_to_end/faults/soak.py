@@ -44,6 +44,12 @@ SAMPLE_SECONDS = 10
 
 FRAMES = 8
 
+# All that one run leaves.
+FILES = {
+    *("image-data.img", "clip.gif"),
+    *(f"frames/frame_{number:02d}.gif" for number in range(FRAMES)),
+    *(f".imagetl/{asset}.json" for asset in ("raw_data_file", "frames", "frame_files", "clip_gif")),
+}
 
 ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 
@@ -192,6 +198,8 @@ class _Soak:
                 self._report.clips += 1
             else:
                 self._report.problems.append(f"no right clip of {name}")
+            if more := self._stored(name) - FILES:
+                self._report.problems.append(f"left of {name}: {sorted(more)}")
         for run in runs:
             self._check_run(run)
 
@@ -201,6 +209,10 @@ class _Soak:
             return bundles.pixels(self._shell.clip(name)) == expected
         except OSError:
             return False
+
+    def _stored(self, name: str) -> set[str]:
+        folder = self._shell.cluster.storage / name
+        return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
     def _check_run(self, run: DagsterRun) -> None:
         name = f"run {run.run_id} of {run.tags.get(PARTITION_NAME_TAG)}"
