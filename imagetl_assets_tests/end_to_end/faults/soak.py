@@ -91,7 +91,8 @@ class Report:
 def soak(folder: Path, options: Options) -> Report:
     """Run it all with files in this folder; returns when every bundle has its clip, or in time."""
     report = Report(options)
-    often = {"IMAGETL_SENSOR_SECONDS": "1", "IMAGETL_RUNS_PER_TICK": "25"}
+    # As many runs a tick as there are bundles, or else several bundles share a run.
+    often = {"IMAGETL_SENSOR_SECONDS": "1", "IMAGETL_RUNS_PER_TICK": str(options.bundles)}
     with ExitStack() as stack:
         database = stack.enter_context(postgres())
         settings = _settings(database, options)
