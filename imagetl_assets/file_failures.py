@@ -44,8 +44,8 @@ UP_TO_FRAME_FILES = ("raw_data_file", "frames", "frame_files")
 
 _LABEL = "failed"
 _MAPPING_KEY = re.compile(r"\[.*\]")
-# How many files a summary gives the reason of, and how many more it names.
-_REASONS = 5
+# Of how many files a summary gives the reasons of all, and how many it names, at most.
+_REASONS = 3
 _NAMES = 50
 
 
@@ -99,16 +99,15 @@ def with_parents(instance: DagsterInstance, run: DagsterRun) -> list[DagsterRun]
 
 
 def summary(failures: Mapping[str, str], files: int) -> str:
-    """Return one line that names the files that failed, and says why the first ones did.
+    """Return one line that names the files that failed, and says why a few of them did.
 
     >>> summary({"a.img": "status 404", "b.img": "it is empty"}, 9)
     '2 of 9 files failed: a.img: status 404; b.img: it is empty'
     """
-    told = [f"{key}: {reason}" for key, reason in list(failures.items())[:_REASONS]]
-    others = list(failures)[_REASONS:]
-    if others:
-        more = f" and {len(others) - _NAMES:,} more" if len(others) > _NAMES else ""
-        told.append(f"also {', '.join(others[:_NAMES])}{more}; the page of each tells its reason")
+    told = [f"{key}: {reason}" for key, reason in failures.items()]
+    if len(told) > _REASONS:
+        more = f" and {len(told) - _NAMES:,} more" if len(told) > _NAMES else ""
+        told = [f"{', '.join(list(failures)[:_NAMES])}{more}", f"first, {told[0]}"]
     return f"{len(failures):,} of {files:,} files failed: {'; '.join(told)}"
 
 
