@@ -29,11 +29,7 @@ def write(film: Film, out: Writable, options: dict[str, Any]) -> None:
     """
     from PIL import Image
 
-    if max(film.width, film.height) > _LONGEST_SIDE:
-        raise ImageError(
-            f"{film.width} x {film.height} pixels are more than the {_LONGEST_SIDE:,} that a side "
-            "of a WebP can have: set resize in the config of frames"
-        )
+    _check_side(film)
     durations: list[int] = []
 
     class Reel(Image.Image):
@@ -67,6 +63,15 @@ def write(film: Film, out: Writable, options: dict[str, Any]) -> None:
         quality=options["quality"],
         method=4,
     )
+
+
+def _check_side(film: Film) -> None:
+    """Raise ImageError if a film is larger than a WebP can be."""
+    if max(film.width, film.height) > _LONGEST_SIDE:
+        raise ImageError(
+            f"{film.width} x {film.height} pixels are more than the {_LONGEST_SIDE:,} that a side "
+            "of a WebP can have: set resize in the config of frames"
+        )
 
 
 WEBP = FilmFormat(
