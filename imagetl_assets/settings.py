@@ -15,6 +15,7 @@ WORKER_SETTINGS = (
     "IMAGETL_REFUSE_PRIVATE",
     "IMAGETL_STEP_SECONDS",
     "IMAGETL_CLIPS",
+    "IMAGETL_FSYNC",
 )
 
 
@@ -54,6 +55,11 @@ def step_seconds() -> int:
     if os.environ.get("IMAGETL_STEP_SECONDS") == "0":
         return 0
     return _positive("IMAGETL_STEP_SECONDS", 6 * 3600)
+
+
+def fsync() -> bool:
+    """Return whether files in a folder are to survive a power failure (`IMAGETL_FSYNC`)."""
+    return os.environ.get("IMAGETL_FSYNC", "").lower() in ("1", "true", "yes")
 
 
 def wanted_films() -> frozenset[str]:

@@ -19,6 +19,7 @@ from imagetl_assets.storage.base import (
     StoreError,
     WriteConflict,
 )
+from imagetl_assets.storage.durable import sync_file, sync_folder
 from imagetl_assets.storage.exchange import exchange
 from imagetl_assets.storage.file_version import local_state
 from imagetl_assets.storage.local_errors import explained
@@ -98,7 +99,7 @@ class LocalStore(Store):
             with file:
                 yield cast(BinaryIO, _Written(path, file))
                 with explained(path):
-                    file.flush()
+                    sync_file(file)
             with explained(path, makes_folders=False):
                 _rename_in_folder(temporary, path)
         except BaseException:
@@ -170,6 +171,7 @@ class LocalStore(Store):
             path.parent.mkdir(parents=True, exist_ok=True)
         with explained(path, makes_folders=False):
             self._at(source).replace(path)
+            sync_folder(path.parent)
 
     def replace_folder(
         self, written: str, folder: str, names: Sequence[str], known: Sequence[str]
@@ -181,6 +183,7 @@ class LocalStore(Store):
         for name in found - set(names):
             (new / name).unlink()
         with explained(place, makes_folders=False):
+            sync_folder(new)
             try:
                 new.rename(place)
             except OSError as error:
@@ -189,6 +192,7 @@ class LocalStore(Store):
                 if not exchange(new, place):
                     place.rename(new.with_name(f"{new.name}.old"))
                     new.rename(place)
+            sync_folder(place.parent)
         return []
 
     def delete_many(self, keys: Iterable[str]) -> None:
