@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
@@ -159,7 +160,7 @@ def _other_pictures(
     file: BinaryIO, max_pixels: int, max_together: int | None, first: int = 0
 ) -> Iterator[PIL.Image.Image]:
     """Yield the images of a picture that is no GIF, from the image `first` on."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file, formats=_FORMATS) as picture:
@@ -177,6 +178,11 @@ def _other_pictures(
         raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"the picture is too large: {error}") from error
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            "the picture cannot be decoded: it is damaged where it begins, or uses a part of its "
+            "format that Pillow cannot read"
+        ) from error
     except Exception as error:  # damaged data make Pillow raise errors of any kind
         raise ImageError(f"the picture cannot be decoded: {error}") from error
 
@@ -188,17 +194,22 @@ def check_total(pixels: int, max_together: int | None) -> None:
 
 
 def _upright(picture: PIL.Image.Image, *, alone: bool) -> PIL.Image.Image:
-    """Return a picture turned as the EXIF orientation says.
+    """Return a picture turned as the EXIF orientation says, if that can be read.
 
     It is the same object, to save memory, if it is alone in its file. Else it is a copy, as the
     next image of the file takes the place of this one.
     """
     from PIL import ImageOps
 
-    if alone:
+    try:
+        if not alone:
+            return ImageOps.exif_transpose(picture)
         ImageOps.exif_transpose(picture, in_place=True)
-        return picture
-    return ImageOps.exif_transpose(picture)
+    except MemoryError:
+        raise
+    except Exception:  # EXIF data can be wrong in many ways, and then do not count
+        return picture if alone else picture.copy()
+    return picture
 
 
 def _numbers(picture: PIL.Image.Image) -> range:
@@ -210,18 +221,46 @@ def _numbers(picture: PIL.Image.Image) -> range:
 
 
 def _eight_bit(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Return a grey picture of more than 8 bits a pixel with 8 bits.
+    """Return a picture whose channels have 8 bits, and whose colours are not multiplied by alpha.
 
-    0 to 65,535 become 0 to 255 where the picture has 16 bits. In others, the lowest and the highest
-    value that occur become 0 and 255.
+    Grey of 9 to 16 bits becomes the share of the highest value that it can have. In grey pictures
+    of other kinds of numbers, the lowest and the highest value that occur become 0 and 255. What is
+    no number (NaN) becomes 0, and what is infinite becomes 0 or 255.
     """
+    from PIL import Image
+
+    if picture.mode in ("La", "RGBa"):
+        return _like(picture, picture.convert(picture.mode.upper()))
     if not picture.mode.startswith(("I", "F")):
         return picture
-    values = picture.convert("F")
-    low, high = 0.0, 65535.0
-    if not picture.mode.startswith("I;16"):
-        low, high = values.getextrema()  # type: ignore[assignment]
+    import numpy as np
+
+    grey = np.array(picture, dtype=np.float32)
+    if picture.mode.startswith("I;16"):
+        low, high = 0.0, float(2 ** _bits(picture) - 1)
+    else:
+        finite = grey[np.isfinite(grey)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        del finite
     scale = 255 / (high - low) if high > low else 0.0
-    grey = values.point(lambda value: value * scale + (0.5 - low * scale)).convert("L")
-    grey.info, grey.getexif()[0x0112] = picture.info, picture.getexif().get(0x0112, 1)
-    return grey
+    np.nan_to_num(grey, copy=False, nan=low, posinf=high, neginf=low)
+    grey -= low
+    grey *= scale
+    grey += 0.5
+    np.clip(grey, 0, 255, out=grey)
+    return _like(picture, Image.fromarray(grey.astype(np.uint8)))
+
+
+def _bits(picture: PIL.Image.Image) -> int:
+    """Return how many bits a grey value has, which is 16 unless a TIFF tells another number."""
+    tags = getattr(picture, "tag_v2", None) or {}
+    (bits, *_) = tags.get(258, (16,))
+    return bits if 8 < bits <= 16 else 16
+
+
+def _like(picture: PIL.Image.Image, converted: PIL.Image.Image) -> PIL.Image.Image:
+    """Return a converted picture with what is known of it, and its orientation."""
+    converted.info = picture.info
+    with suppress(Exception):  # EXIF data that cannot be read do not count
+        converted.getexif()[0x0112] = picture.getexif().get(0x0112, 1)
+    return converted

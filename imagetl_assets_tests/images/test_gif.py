@@ -152,10 +152,19 @@ def test_clip_plays_as_told() -> None:
     clip = join([still(0), still(1)], duration_ms=125, loop=3)
     with Image.open(io.BytesIO(clip)) as image:
         assert image.info["loop"] == 3
-        assert image.info["duration"] == 130  # 12.5 hundredths, rounded
+        assert image.info["duration"] == 130  # 12.5 hundredths, rounded; the next has 12
         assert image.n_frames == 2
     with Image.open(io.BytesIO(join([still()], loop=None))) as image:
         assert "loop" not in image.info
+
+
+def test_what_hundredths_cannot_tell_is_carried_on() -> None:
+    """As ffmpeg does: 30 frames a second stay 30 frames a second."""
+    stills = [still(number) for number in range(6)]
+    layout = gif.parse(join(stills, duration_ms=gif.frame_duration(30)))
+    assert [image.delay for image in layout.images] == [3, 4, 3, 3, 4, 3]
+    layout = gif.parse(join(stills, duration_ms=gif.frame_duration(24)))
+    assert sum(image.delay for image in layout.images) == 25
 
 
 def test_fps_becomes_a_duration() -> None:

@@ -94,12 +94,12 @@ def hundredths(duration_ms: float) -> int:
 
 
 def _delays(duration_ms: float | Sequence[float]) -> Iterator[int]:
-    """Yield the GIF delay of each frame: that of all, or such that the sum is right."""
-    if isinstance(duration_ms, int | float):
-        yield from repeat(hundredths(duration_ms))
-        return
+    """Yield the GIF delay of each frame, such that the sum is right.
+
+    30 frames a second are 3, 4 and 3 hundredths in turn, as a GIF knows only whole hundredths.
+    """
     missing = 0.0
-    for duration in duration_ms:
+    for duration in repeat(duration_ms) if isinstance(duration_ms, int | float) else duration_ms:
         hundredths(duration)  # it has to fit
         missing += duration
         delay = hundredths(min(max(0, missing), _LONGEST))
