@@ -246,3 +246,29 @@ def test_other_formats_are_refused(data: bytes) -> None:
 def test_an_animation_of_whole_opaque_images_is_returned_as_it_is() -> None:
     clip = join([still(0), still(1)])
     assert to_gif(clip) is clip
+
+
+def striped(every: int) -> Image.Image:
+    """A picture in warm colours, of which some rows are those of another one in cold colours."""
+    warm, cold = (np.asarray(gradient(640, 480)).copy() for _ in range(2))
+    warm[..., 2] //= 8
+    cold[..., 0] //= 8
+    warm[::every] = cold[::every]
+    return Image.fromarray(warm)
+
+
+@pytest.mark.parametrize("every", [2, 3, 6, 8])
+def test_no_colours_are_lost_because_they_are_in_some_rows_only(every: int) -> None:
+    image = striped(every)
+    difference = np.asarray(shown(to_gif(encode(image, "PNG"))).convert("RGB"), float)
+    difference -= np.asarray(image, float)
+    assert np.abs(difference).mean() < 6
+
+
+def test_a_small_mark_keeps_its_colour() -> None:
+    pixels = np.asarray(gradient(1920, 1080)).copy()
+    pixels[..., 0] //= 4
+    pixels[500:514, 900:914] = (255, 0, 0)
+    image = shown(to_gif(encode(Image.fromarray(pixels), "PNG")))
+    mark = np.asarray(image.convert("RGB"), int)[507, 907]
+    assert np.abs(mark - (255, 0, 0)).max() < 40
