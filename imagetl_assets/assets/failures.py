@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 
 from dagster import Failure
 
 from imagetl_assets.records import RawFile
-from imagetl_assets.storage.claims import Overtaken
+from imagetl_assets.storage.claims import Overtaken, start_of_run
 from imagetl_assets.storage.partition_folder import PartitionFolder
+
+_AGAIN = "Materialize it again if this run is the one wanted"
+_CLOCKS = (
+    "By the clock of this host, that time is in the future, so the clocks of two hosts differ, or "
+    "one was set back. Runs of this file fail until that time. Set the clocks right, then wait or "
+    "remove what is stored of the file (imagetl remove), and run it again"
+)
 
 
 def raw_file_changed(folder: PartitionFolder, raw: RawFile) -> Failure:
@@ -32,13 +40,24 @@ def overtaken_as_failure(*, may_pass: bool = False) -> Iterator[None]:
     try:
         yield
     except Overtaken as error:
-        raise overtaken(may_pass=may_pass and not error.by_newer_run) from None
+        raise overtaken(error.by, may_pass=may_pass and error.by is None) from None
 
 
-def overtaken(*, may_pass: bool = False) -> Failure:
-    """Return what to raise where another run, or another attempt, has taken over."""
+def overtaken(by: str | None = None, *, may_pass: bool = False) -> Failure:
+    """Return what to raise where another run, or another attempt, has taken over.
+
+    Args:
+        by: the turn of the newer run, if it is known that it was one.
+        may_pass: whether it is of use to try the step again.
+    """
+    who, way_out = "a newer run of the same file", _AGAIN
+    removed = ", or what this run has written was removed"
+    if by is not None:
+        started, removed = start_of_run(by), ""
+        who += f", which started at {started:%Y-%m-%d %H:%M:%S} UTC,"
+        if started > datetime.now(timezone.utc):
+            way_out = _CLOCKS
     return Failure(
-        "a newer run of the same file has taken over, or what this run has written was removed. "
-        "Nothing that is stored was changed. Materialize it again if this run is the one wanted",
+        f"{who} has taken over{removed}. Nothing that is stored was changed. {way_out}",
         allow_retries=may_pass,
     )

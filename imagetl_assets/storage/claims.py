@@ -34,6 +34,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -54,19 +55,25 @@ _RECORD = "record.json"
 class Overtaken(Exception):
     """A newer run of the same file, or another attempt of the same step, has taken over.
 
-    `by_newer_run` tells whether it is known that it was a newer run, so that it is no use to claim
-    the result again.
+    `by` is the turn of the newer run, if it is known that it was one, so that it is no use to claim
+    the result again; else None.
     """
 
-    def __init__(self, *, by_newer_run: bool = False) -> None:
+    def __init__(self, by: str | None = None) -> None:
         super().__init__()
-        self.by_newer_run = by_newer_run
+        self.by = by
 
 
 def turn_of_run(started: float, run_id: str) -> str:
     """Return what puts runs in order, as text: when a run started, in seconds, and which it is."""
     digest = hashlib.sha256(run_id.encode()).hexdigest()[:8]
     return f"{int(started * _US):016d}-{digest}"
+
+
+def start_of_run(turn: str) -> datetime:
+    """Return when the run of a turn started, in UTC, to the second."""
+    seconds = int(turn.partition("-")[0]) // _US
+    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
 
 
 def is_claim(name: str) -> bool:
@@ -106,9 +113,10 @@ class Claim:
         # After the list: a newer run stores its record before it deletes its claim.
         claim.before = folder.read_record(asset)
         published = claim_in(claim.before or b"")
-        if any(_turn(name) > turn for name in (*rivals, published)):
+        newest = max(_turn(name) for name in (*rivals, published))
+        if newest > turn:
             claim.release()
-            raise Overtaken(by_newer_run=True)
+            raise Overtaken(by=newest)
         for name in others:
             if name in rivals or _is_forgotten(name):
                 folder.store.delete_folder(f"{folder.work}/{name}")
