@@ -39,7 +39,9 @@ def collect_frames(
 
     def collect(key: str) -> FrameFiles:
         folder = storage.folder(key)
-        files = _publish(key, folder, index[key], reports)
+        with overtaken_as_failure():
+            publishing.check_turn(index[key], storage.turn())
+            files = _publish(key, folder, index[key], reports)
         context.add_asset_metadata(
             {
                 "frames": len(files.frames),
@@ -64,8 +66,7 @@ def _publish(
     key: str, folder: PartitionFolder, index: FrameIndex, reports: StepReports
 ) -> FrameFiles:
     try:
-        with overtaken_as_failure():
-            return publishing.publish(folder, index, lambda: reports.of_index(key, folder, index))
+        return publishing.publish(folder, index, lambda: reports.of_index(key, folder, index))
     except publishing.NothingToPublish as problem:
         raise Failure(
             f"all frames of {index.raw.path} are damaged, the first one: {problem}",

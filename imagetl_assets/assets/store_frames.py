@@ -5,12 +5,12 @@ from dagster import In, Nothing, OpExecutionContext, Out, op
 from imagetl_assets.assets.common import SHORT_RETRIES
 from imagetl_assets.assets.damage import MOST_TOLD, log_damaged
 from imagetl_assets.assets.each_file import try_each_file
-from imagetl_assets.assets.failures import overtaken
+from imagetl_assets.assets.failures import overtaken, overtaken_as_failure
 from imagetl_assets.assets.frame_batch import store_frame_batch
 from imagetl_assets.assets.step_reports import FrameBatchName, StepReport
 from imagetl_assets.mapped_steps import frame_batches, mapped_steps
 from imagetl_assets.records import FrameIndex, StoredFrameBatch
-from imagetl_assets.storage import ImageStorage
+from imagetl_assets.storage import ImageStorage, publishing
 from imagetl_assets.storage.base import WriteConflict
 
 
@@ -28,13 +28,15 @@ def store_frames(
     assert mapping_key is not None  # this op is only used mapped
     steps = mapped_steps(index)
     if mapping_key not in steps:
-        raise overtaken()
+        raise overtaken()  # the index is that of another run
     report = StepReport()
     told = max(1, MOST_TOLD // len(steps))  # of damaged frames, by each step
 
     def store(key: str) -> list[StoredFrameBatch]:
         batches = []
         folder, its_index = storage.folder(key), index[key]
+        with overtaken_as_failure():
+            publishing.check_turn(its_index, storage.turn())
         for batch_key in (batch for partition, batch in steps[mapping_key] if partition == key):
             name = FrameBatchName(key, its_index.claim, batch_key)
             try:

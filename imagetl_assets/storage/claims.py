@@ -81,6 +81,12 @@ def is_claim(name: str) -> bool:
     return bool(_NAME.fullmatch(name))
 
 
+def turn_of_claim(name: str) -> str:
+    """Return the turn of the run that has made a claim, or "" if the name is not that of one."""
+    match = _NAME.fullmatch(name)
+    return match[1] if match else ""
+
+
 class Claim:
     """The right to replace a result, for as long as its folder is there. See above.
 
@@ -113,7 +119,7 @@ class Claim:
         # After the list: a newer run stores its record before it deletes its claim.
         claim.before = folder.read_record(asset)
         published = claim_in(claim.before or b"")
-        newest = max(_turn(name) for name in (*rivals, published))
+        newest = max(turn_of_claim(name) for name in (*rivals, published))
         if newest > turn:
             claim.release()
             raise Overtaken(by=newest)
@@ -198,11 +204,6 @@ def claimed(folder: PartitionFolder, asset: str, turn: str) -> Iterator[Claim]:
     finally:
         with suppress(StoreError):  # the next claim deletes what is left of this one
             claim.release()
-
-
-def _turn(name: str) -> str:
-    match = _NAME.fullmatch(name)
-    return match[1] if match else ""
 
 
 def _is_forgotten(name: str) -> bool:

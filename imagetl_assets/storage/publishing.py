@@ -61,7 +61,7 @@ from imagetl_assets.records import (
     claim_in,
 )
 from imagetl_assets.storage.base import WriteConflict, in_blocks
-from imagetl_assets.storage.claims import Claim, Overtaken, is_claim
+from imagetl_assets.storage.claims import Claim, Overtaken, is_claim, turn_of_claim
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
 INDEX = "frames"
@@ -101,6 +101,15 @@ def begin(folder: PartitionFolder, index: FrameIndex, turn: str) -> FrameIndex:
         folder.store.delete_folder(deltas_of(folder, index))
         raise Overtaken from None
     return index
+
+
+def check_turn(index: FrameIndex, turn: str) -> None:
+    """Raise Overtaken if an index that a step finds is that of a newer run than its own.
+
+    Else the step would do the work of the newer run, and end it while that is still at it.
+    """
+    if (by := turn_of_claim(index.claim)) > turn:
+        raise Overtaken(by)
 
 
 def written_to(folder: PartitionFolder, index: FrameIndex) -> str:
