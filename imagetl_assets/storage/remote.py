@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from imagetl_assets.redact import redact_text
@@ -21,6 +20,8 @@ from imagetl_assets.storage.base import (
 from imagetl_assets.storage.file_version import file_state
 from imagetl_assets.storage.filesystem import open_filesystem
 from imagetl_assets.storage.ranges import each_ahead, open_ranges
+from imagetl_assets.storage.remote_errors import is_permanent
+from imagetl_assets.storage.remote_parts import Held, blocks_of
 
 # A request takes about as long as moving so many bytes. So at least that much is read at once, and
 # the last few parts that were read are kept.
@@ -32,10 +33,6 @@ REQUEST_THREADS = 16
 # A bucket has no folders: one is there if this file is.
 _MARKER = "claim"
 
-# Errors that trying again does not change: no permission, no such bucket, no valid name.
-_PERMANENT = (PermissionError, FileNotFoundError, ValueError)
-_PERMANENT_STATUS = (400, 401, 403, 404)  # in answers, as Azure's library tells them
-
 
 class RemoteStore(Store):
     """Files under an fsspec URL. The stores themselves show a file only when it is complete."""
@@ -45,7 +42,7 @@ class RemoteStore(Store):
     def __init__(self, root: str, url: str) -> None:
         self._fs, path = open_filesystem(url)
         self._prefix = path.rstrip("/")
-        self._held: deque[_Held] = deque(maxlen=_PARTS_HELD)
+        self._held: deque[Held] = deque(maxlen=_PARTS_HELD)
         self.root = root
 
     def identity(self) -> str:
@@ -89,11 +86,11 @@ class RemoteStore(Store):
     def read_spans(
         self, key: str, spans: Sequence[tuple[int, int]], version: str
     ) -> Iterator[bytes]:
-        def hold(block: list[tuple[int, int]]) -> _Held:
+        def hold(block: list[tuple[int, int]]) -> Held:
             end = max(offset + length for offset, length in block)
             return self._hold(key, version, block[0][0], end)
 
-        blocks = list(_blocks(spans))
+        blocks = list(blocks_of(spans))
         for block, held in zip(blocks, each_ahead(hold, blocks), strict=True):
             for offset, length in block:
                 yield held.data[offset - held.start : offset - held.start + length]
@@ -230,7 +227,7 @@ class RemoteStore(Store):
         with self._explained(key):
             return self._read_range(self._full(key), start, end, version)
 
-    def _hold(self, key: str, version: str, start: int, end: int) -> _Held:
+    def _hold(self, key: str, version: str, start: int, end: int) -> Held:
         """Return a part of the file that covers start..end, from those that are kept if possible.
 
         In this way, steps that are about one small frame each share requests, even if a process
@@ -241,7 +238,7 @@ class RemoteStore(Store):
                 return held
         if end - start < READ_AHEAD:
             start, end = start // READ_AHEAD * READ_AHEAD, -(-end // READ_AHEAD) * READ_AHEAD
-        held = _Held(key, version, start, self._range(key, start, end, version))
+        held = Held(key, version, start, self._range(key, start, end, version))
         if len(held.data) <= 2 * READ_AHEAD:
             self._held.append(held)
         return held
@@ -262,25 +259,8 @@ class RemoteStore(Store):
             reason = (isinstance(error, OSError) and error.strerror) or str(error)
             reason = redact_text(reason.partition("\n")[0].strip())
             raise StoreError(
-                f"{place}: {reason or type(error).__name__}", may_pass=not _is_permanent(error)
+                f"{place}: {reason or type(error).__name__}", may_pass=not is_permanent(error)
             ) from error
-
-
-@dataclass(frozen=True)
-class _Held:
-    """A part of a file that was read and is kept."""
-
-    key: str
-    version: str
-    start: int
-    data: bytes
-
-    def covers(self, key: str, version: str, start: int, end: int) -> bool:
-        return (
-            (self.key, self.version) == (key, version)
-            and self.start <= start
-            and end <= self.start + len(self.data)
-        )
 
 
 class _Upload:
@@ -294,24 +274,3 @@ class _Upload:
     def write(self, data: bytes | memoryview) -> int:
         with self._store._explained(self._key, writing=True):
             return cast(int, self._file.write(data))
-
-
-def _is_permanent(error: BaseException) -> bool:
-    """Tell whether trying again does not change an error, which a library may have wrapped."""
-    if isinstance(error, _PERMANENT):
-        return True
-    causes = (error, error.__cause__)
-    return any(getattr(cause, "status_code", None) in _PERMANENT_STATUS for cause in causes)
-
-
-def _blocks(spans: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
-    """Group spans so that each group is in order and lies within one block."""
-    block: list[tuple[int, int]] = []
-    for offset, length in spans:
-        within = block and block[-1][0] <= offset and offset + length - block[0][0] <= BLOCK_BYTES
-        if block and not within:
-            yield block
-            block = []
-        block.append((offset, length))
-    if block:
-        yield block

@@ -8,15 +8,10 @@ the test looks at what a reader would find.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import sys
-import tempfile
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,142 +19,29 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
-from imagetl_assets.images import gif
-from imagetl_assets.images.bundle import FrameSpan
 from imagetl_assets.records import (
-    Clip,
     FrameFiles,
-    FrameIndex,
-    RawFile,
-    StoredDelta,
-    StoredFrame,
-    StoredFrameBatch,
     claim_in,
 )
 from imagetl_assets.storage import Store
-from imagetl_assets.storage.base import WriteConflict
-from imagetl_assets.storage.claims import Overtaken, claimed, turn_of_run
-from imagetl_assets.storage.local import LocalStore
+from imagetl_assets.storage.claims import Overtaken
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import (
     FILES,
-    begin,
     decoded,
     deltas_of,
-    publish,
-    written_to,
 )
-from imagetl_assets.storage.remote import RemoteStore
-from imagetl_assets_tests.storage.stepping import Stepped, checkpoint
-from testbed.bundles import tiny_frame
+from imagetl_assets_tests.storage.model_run import KEY, Content, Run, digest
+from imagetl_assets_tests.storage.stepped_stores import (
+    CreatingBucket,
+    SteppedBucket,
+    bucket,
+    disk,
+    step_at_disk_calls,
+)
+from imagetl_assets_tests.storage.stepping import Stepped
 
 EXAMPLES = int(os.environ.get("IMAGETL_INTERLEAVINGS", "300"))
-
-KEY = "a.img"
-LAYOUT = gif.parse(tiny_frame(0))
-ATTEMPTS = 3
-
-
-class Content:
-    """What a run finds upstream. Runs of other shades have other bytes in each file."""
-
-    def __init__(self, shade: int, frames: int) -> None:
-        self.raw = f"raw {shade}".encode()
-        self.frames = [f"frame {shade} {number}".encode() for number in range(frames)]
-
-
-class Run:
-    """One run of a file, as the storage sees it.
-
-    Attributes:
-        number: runs with higher numbers have started later.
-        content: what there is upstream.
-        optimize: whether it stores differences, too.
-    """
-
-    def __init__(self, store: Store, number: int, content: Content, optimize: bool) -> None:
-        self.number = number
-        self.content = content
-        self.optimize = optimize
-        self.folder = PartitionFolder(store, KEY)
-        self.turn = turn_of_run(number, f"run {number}")
-
-    def do(self) -> None:
-        """Do all steps; one that is overtaken is tried again, where a real one is."""
-        raw = self._tried(self._store_raw)
-        index = self._tried(lambda: self._find(raw))
-        self._store_frames(index)
-        files = publish(self.folder, index, lambda: self._report(index))
-        self._tried(lambda: self._make_clip(files))
-
-    def _tried(self, step: Callable[[], Any]) -> Any:
-        for attempt in range(ATTEMPTS):
-            try:
-                return step()
-            except Overtaken:
-                if attempt == ATTEMPTS - 1:
-                    raise
-        raise AssertionError
-
-    def _store_raw(self) -> RawFile:
-        with claimed(self.folder, "raw_data_file", self.turn) as claim:
-            before = decoded(RawFile, claim.before)
-            state = self.folder.store.state(self.folder.path("raw"))
-            digest = _digest(self.content.raw)
-            if before and state and (before.version, before.sha256) == (state.version, digest):
-                return before
-            with claim.create("raw") as file:
-                file.write(self.content.raw)
-            state = self.folder.store.state(self.folder.path("raw"))
-            assert state is not None
-            raw = RawFile(
-                "raw", state.size, digest, state.version, "https://h/", "ff", claim=claim.name
-            )
-            claim.save("raw_data_file", raw, is_new=claim.before is None)
-            return raw
-
-    def _find(self, raw: RawFile) -> FrameIndex:
-        spans = tuple(FrameSpan(i, i, 1, "GIF") for i in range(len(self.content.frames)))
-        index = FrameIndex(raw, spans, (), 1, optimize=self.optimize)
-        return begin(self.folder, index, self.turn)
-
-    def _store_frames(self, index: FrameIndex) -> None:
-        write = self.folder.store.write_many
-        try:
-            for name, data in zip(index.file_names(), self.content.frames, strict=True):
-                place = f"{written_to(self.folder, index)}/{name}"
-                write({place: data}, make_folder=False, only_new=index.in_place)
-                if self.optimize:
-                    write({f"{deltas_of(self.folder, index)}/{name}": data}, make_folder=False)
-        except WriteConflict:
-            raise Overtaken from None
-
-    def _report(self, index: FrameIndex) -> Sequence[StoredFrameBatch]:
-        delta = StoredDelta(1, LAYOUT) if self.optimize else None
-        return [
-            StoredFrameBatch((StoredFrame(None, len(data), _digest(data), LAYOUT, delta),))
-            for data in self.content.frames
-        ]
-
-    def _make_clip(self, files: FrameFiles) -> None:
-        with claimed(self.folder, "clip_gif", self.turn) as claim:
-            current = decoded(FrameFiles, self.folder.read_record(FILES))
-            if current is None:
-                raise Overtaken
-            with claim.create("clip.gif") as file:
-                try:
-                    for name in current.names:
-                        file.write(self.folder.store.read(f"{self.folder.frames}/{name}") + b";")
-                except FileNotFoundError:
-                    raise Overtaken from None
-                if decoded(FrameFiles, self.folder.read_record(FILES)) != current:
-                    raise Overtaken
-            clip = Clip("clip.gif", 1, "00", len(current.names), 1, 1, claim=claim.name)
-            claim.save("clip_gif", clip, is_new=claim.before is None)
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -215,7 +97,7 @@ class Interleavings(RuleBasedStateMachine):
         files = decoded(FrameFiles, self.folder.read_record(FILES))
         if files:
             paths = [f"{self.folder.frames}/{name}" for name in files.names]
-            stored = [_digest(data) for data in self.store.read_many(paths)]
+            stored = [digest(data) for data in self.store.read_many(paths)]
             assert stored == [frame.sha256 for frame in files.frames]
             if files.frames[0].delta:
                 for name in files.names:
@@ -275,109 +157,9 @@ class Interleavings(RuleBasedStateMachine):
         return {name: self.store.read(self.folder.path(name)) for name in names}
 
 
-class SteppedBucket(RemoteStore):
-    """A bucket, in memory, each request to which is a step.
-
-    Attributes:
-        creates_only_new: whether it can be told to create a file only if there is none.
-    """
-
-    creates_only_new = False
-
-    def __init__(self, root: str) -> None:
-        super().__init__(root, root)
-        self._fs = _SteppedRequests(self._fs)
-
-    @contextmanager
-    def create(
-        self, key: str, *, make_folder: bool = True, only_new: bool = False
-    ) -> Iterator[BinaryIO]:
-        parts: list[bytes] = []
-        yield cast(BinaryIO, _Appending(parts))
-        self.write_many({key: b"".join(parts)}, only_new=only_new)
-
-    def _create_many(self, files: Mapping[str, bytes]) -> None:
-        for path, data in files.items():
-            checkpoint()
-            memory = self._fs.memory
-            if memory.exists(path) and memory.cat_file(path) != data:
-                raise WriteConflict(path)
-            memory.pipe_file(path, data)
-
-    def _copy(self, sources: Sequence[str], targets: Sequence[str]) -> None:
-        for source, target in zip(sources, targets, strict=True):
-            self._fs.cp_file(source, target)
-
-    def _delete(self, paths: Any) -> None:
-        for path in paths:
-            with suppress(FileNotFoundError):
-                self._fs.rm_file(path)
-
-    def delete_many(self, keys: Any) -> None:
-        # The one thing that is not protected, see `publishing`: nobody stops between the look
-        # before it and the deletion.
-        for key in keys:
-            if self._fs.memory.exists(self._full(key)):
-                self._fs.memory.rm_file(self._full(key))
-
-
-class CreatingBucket(SteppedBucket):
-    creates_only_new = True
-
-
-class _Appending:
-    def __init__(self, parts: list[bytes]) -> None:
-        self._parts = parts
-
-    def write(self, data: bytes) -> int:
-        self._parts.append(bytes(data))
-        return len(data)
-
-
-class _SteppedRequests:
-    def __init__(self, memory: Any) -> None:
-        self.memory = memory
-
-    def __getattr__(self, name: str) -> Any:
-        request = getattr(self.memory, name)
-
-        def stepped(*args: Any, **options: Any) -> Any:
-            checkpoint()
-            return request(*args, **options)
-
-        return stepped
-
-
-@contextmanager
-def bucket(kind: type[SteppedBucket]) -> Iterator[Store]:
-    store = kind(f"memory://{uuid.uuid4()}")
-    try:
-        yield store
-    finally:
-        store._fs.memory.rm(store._prefix, recursive=True)
-
-
-_CALLS = ("rename", "mkdir", "remove", "rmdir", "scandir", "listdir")
-_DISK_CALLS = {"open", *(f"os.{name}" for name in _CALLS)}
-
-
-def _step_at_disk_calls(event: str, args: tuple[Any, ...]) -> None:
-    if event in _DISK_CALLS:
-        checkpoint()
-
-
-@contextmanager
-def disk() -> Iterator[Store]:
-    folder = tempfile.mkdtemp()
-    try:
-        yield LocalStore(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture(scope="module")
 def steps_at_disk_calls() -> None:
-    sys.addaudithook(_step_at_disk_calls)  # it stays, and does nothing in other threads
+    sys.addaudithook(step_at_disk_calls)  # it stays, and does nothing in other threads
 
 
 # Thousands of examples take longer than other tests may.
