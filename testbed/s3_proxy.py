@@ -22,6 +22,11 @@ _BUSY = (
     b'<?xml version="1.0" encoding="UTF-8"?>'
     b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 )
+_TOO_LARGE = (
+    b'<?xml version="1.0" encoding="UTF-8"?>'
+    b"<Error><Code>InvalidRequest</Code><Message>The specified copy source is larger than the maximum "
+    b"allowable size for a copy source: 5368709120</Message></Error>"
+)
 _NO_FILES = (
     b'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><KeyCount>0</KeyCount>'
     b"<IsTruncated>false</IsTruncated></ListBucketResult>"
@@ -79,6 +84,7 @@ class S3Proxy:
         cut_upload: requests whose connection is cut in the middle of what they send.
         cut_download: requests whose connection is cut in the middle of the answer's body.
         empty_list: listings that have not heard of any file yet.
+        too_large: copies that are refused, as of files of more than 5 GB, unless in parts.
     """
 
     store: ObjectStore
@@ -88,6 +94,7 @@ class S3Proxy:
     cut_upload: Fault = never
     cut_download: Fault = never
     empty_list: Fault = never
+    too_large: Fault = never
 
     def count(self) -> Counter[str]:
         return Counter(request.kind for request in self.requests)
@@ -96,7 +103,8 @@ class S3Proxy:
         """Forget the requests so far, and let nothing go wrong."""
         self.requests.clear()
         self.faults.clear()
-        self.busy = self.cut_upload = self.cut_download = self.empty_list = never
+        self.busy = self.cut_upload = self.cut_download = never
+        self.empty_list = self.too_large = never
 
 
 @contextmanager
@@ -158,6 +166,11 @@ class _Handler(BaseHTTPRequestHandler):
         if proxy.busy(request):
             proxy.faults["busy"] += 1
             self._answer(503, [("Content-Type", "application/xml")], _BUSY)
+            return
+        is_copy = request.kind == "PUT" and "x-amz-copy-source" in self.headers
+        if is_copy and proxy.too_large(request):
+            proxy.faults["too large"] += 1
+            self._answer(400, [("Content-Type", "application/xml")], _TOO_LARGE)
             return
         if request.kind == "list" and proxy.empty_list(request):
             proxy.faults["list"] += 1

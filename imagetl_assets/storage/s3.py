@@ -18,6 +18,9 @@ from imagetl_assets.storage.remote import REQUEST_THREADS, RemoteStore
 _ATTEMPTS = 6
 _PAUSE = 0.2  # seconds; doubled at each attempt
 
+# How stores refuse to copy more than 5 GB at once (InvalidRequest, EntityTooLarge).
+_TOO_LARGE = (errno.EINVAL, errno.EMSGSIZE)
+
 
 class S3Store(RemoteStore):
     """Files in a bucket, read and listed with as few requests as possible.
@@ -87,7 +90,12 @@ class S3Store(RemoteStore):
             from_bucket, from_key, _ = self._fs.split_path(source)
             bucket, key, _ = self._fs.split_path(target)
             place = {"Bucket": from_bucket, "Key": from_key}
-            self._fs.call_s3("copy_object", Bucket=bucket, Key=key, CopySource=place)
+            try:
+                self._fs.call_s3("copy_object", Bucket=bucket, Key=key, CopySource=place)
+            except OSError as error:
+                if error.errno not in _TOO_LARGE:
+                    raise
+                self._fs.cp_file(source, target)  # in parts, as it is more than 5 GB
 
         with ThreadPoolExecutor(REQUEST_THREADS) as pool:
             list(pool.map(copy, sources, targets))

@@ -175,6 +175,21 @@ def test_large_files_are_sent_and_read_in_parts(bucket: Pipeline, proxy: S3Proxy
     assert b"".join(parts) == content[:20_000_000]
 
 
+def test_a_file_that_is_too_large_to_be_copied_at_once_is_replaced(
+    bucket: Pipeline, proxy: S3Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 copies no more than 5 GB at once. Here, that is so for all files."""
+    monkeypatch.setattr("s3fs.core.MANAGED_COPY_THRESHOLD", 0)
+    proxy.too_large = s3_proxy.always
+    for shade in (1, 2):
+        bundle = bundles.small_bundle(4, shade=shade)
+        upload(bucket, bundle)
+        assert bucket.run().success
+        check(bucket, bundle)
+    assert proxy.faults["too large"]
+    assert uploads_under_way(bucket.storage) == []
+
+
 def test_nothing_is_left_of_an_upload_that_is_given_up(bucket: Pipeline, proxy: S3Proxy) -> None:
     store = results(bucket)
     store.write("x", b"old")
