@@ -24,8 +24,8 @@ _BUSY = (
 )
 _TOO_LARGE = (
     b'<?xml version="1.0" encoding="UTF-8"?>'
-    b"<Error><Code>InvalidRequest</Code><Message>The specified copy source is larger than the maximum "
-    b"allowable size for a copy source: 5368709120</Message></Error>"
+    b"<Error><Code>InvalidRequest</Code><Message>The specified copy source is larger than the "
+    b"maximum allowable size for a copy source: 5368709120</Message></Error>"
 )
 _NO_FILES = (
     b'<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><KeyCount>0</KeyCount>'

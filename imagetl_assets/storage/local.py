@@ -150,11 +150,16 @@ class LocalStore(Store):
         for key, data in files.items():
             with self.create(key, make_folder=make_folder, only_new=only_new) as file:
                 file.write(data)
+        for folder in {self._at(key).parent for key in files}:
+            sync_folder(folder)
 
     def make_folder(self, folder: str) -> None:
         path = self._at(folder)
         with explained(path):
             path.mkdir(parents=True)
+            for parent in path.parents:
+                if parent.is_relative_to(self._path):
+                    sync_folder(parent)
 
     def prepare_folder(self, folder: str) -> None:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -270,26 +269,3 @@ def test_what_is_left_of_a_killed_run_is_deleted_by_the_next(store: Store) -> No
 
 def test_memory_has_no_way_to_create_only() -> None:
     assert not open_store(f"memory://{uuid.uuid4()}").creates_only_new
-
-
-@pytest.mark.parametrize("wanted", ["1", ""])
-def test_files_are_on_the_disk_before_the_record_that_tells_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: str
-) -> None:
-    monkeypatch.setenv("IMAGETL_FSYNC", wanted)
-    synced: list[str] = []
-
-    def noting(descriptor: int) -> None:
-        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
-
-    monkeypatch.setattr(os, "fsync", noting)
-    folder = PartitionFolder(LocalStore(str(tmp_path)), KEY)
-    published(folder, store_frames(folder, index_of("1", 2), 1))
-    if not wanted:
-        assert synced == []
-        return
-    files = [name.split(".")[1] for name in synced if name.endswith(".tmp")]
-    # The index, the frames, and the record: first that there is an exchange, then that it is done.
-    assert files == ["record", "frame_00", "frame_01", "record", "record"]
-    assert synced[-1] == ".imagetl"  # the folder that has the name of the record
-    assert synced.index("frames") > synced.index(next(n for n in synced if "frame_01" in n))
