@@ -210,7 +210,9 @@ class LocalStore(Store):
         deleted = path.with_name(f"{_DELETED}{uuid.uuid4().hex[:12]}")
         with suppress(FileNotFoundError):
             path.rename(deleted)
-            shutil.rmtree(deleted, ignore_errors=True)
+            # Those that a killed process has left are deleted, too.
+            for left in path.parent.glob(f"{_DELETED}*"):
+                shutil.rmtree(left, ignore_errors=True)
 
     def list_folders(self, parent: str) -> list[str]:
         return self._list(parent, os.DirEntry.is_dir)

@@ -181,6 +181,20 @@ def test_folders_are_deleted_whole(store: Store) -> None:
     assert store.list_folders(f"{KEY}/work") == ["b"]
 
 
+def test_what_a_killed_deletion_has_left_is_deleted_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(str(tmp_path))
+    for name in ("a.img", "b.img"):
+        store.write(f"{name}/clip.gif", b"GIF")
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *args, **options: None)  # killed before it
+        store.delete_folder("a.img")
+    assert len(list(tmp_path.iterdir())) == 2
+    store.delete_folder("b.img")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_visible_of_a_file_that_could_not_be_finished(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path))
     store.write("x", b"old")
