@@ -208,7 +208,7 @@ class LocalStore(Store):
         path = self._at(folder)
         # It is gone at once, even if this process is killed while it deletes the files.
         deleted = path.with_name(f"{_DELETED}{uuid.uuid4().hex[:12]}")
-        with suppress(FileNotFoundError):
+        with explained(path, makes_folders=False), suppress(FileNotFoundError):
             path.rename(deleted)
             # Those that a killed process has left are deleted, too.
             for left in path.parent.glob(f"{_DELETED}*"):

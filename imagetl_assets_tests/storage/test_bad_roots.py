@@ -58,6 +58,16 @@ def test_a_disk_that_is_read_only(pipeline: Pipeline, server: HttpServer, tmp_pa
     assert told.endswith(" cannot be written: read-only file system")
 
 
+def test_nothing_can_be_deleted_of_a_disk_that_is_read_only(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with mounted(disk, "rw"):
+        store = open_store(str(disk))
+        store.write("a.img/clip.gif", b"GIF")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(StoreError, match=r"a\.img cannot be written: read-only file system"):
+            store.delete_folder("a.img")
+
+
 def test_a_disk_without_any_room(pipeline: Pipeline, server: HttpServer, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=4k"):
         (tmp_path / "disk" / "all of it").write_bytes(bytes(4096))
