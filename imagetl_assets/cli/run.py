@@ -66,7 +66,7 @@ def run(request: Request) -> int:
             set_value(config, "loggers.console.config.log_level", "CRITICAL")
         if starts_cluster:
             preload()  # from here on, a change of the environment does not reach the workers
-        if request.source and not (request.name or request.replace):
+        if request.source and not (request.name is not None or request.replace):
             _refuse_to_replace(key, source.url)
         return _run(key, config, request.verbose, started)
 
@@ -80,7 +80,7 @@ def _partition_key(request: Request, source: Source) -> str:
             f"{redact_url(source.url)} names no file: give the URL of one, or a name by --name"
         )
     try:
-        return check_partition_key(request.name or source.partition_key)
+        return check_partition_key(source.partition_key if request.name is None else request.name)
     except InvalidName as error:
         if request.name is not None:
             raise click.UsageError(f"--name: {error}") from None

@@ -171,12 +171,12 @@ def test_imagetl_run_gives_urls_that_differ_in_their_query_names_of_their_own(
     done = shell.run("imagetl", "run", f"{url}?id=2", "--name", "one.img")
     assert done.returncode == 0, done.stderr
     assert f"note: the file that was stored before came from another URL, {url}?***" in done.stderr
-    for name, problem in (("a/b", "without '/'"), ("", "must not be empty")):
+    for name, problem in (("a/b", "without '/'"), ("", "the partition key is empty")):
         done = shell.run("imagetl", "run", url, "--name", name)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert problem in done.stderr
     done = shell.run("imagetl", "run", f"{server.url}/?id=1")
-    assert done.stderr.splitlines()[-1].endswith("; name it with --name")
+    assert done.stderr.splitlines()[-1].endswith(", or a name by --name")
 
 
 def test_imagetl_run_tells_the_one_error(shell: Shell) -> None:
@@ -214,7 +214,10 @@ def test_imagetl_sample(tmp_path: Path) -> None:
 
 
 def test_two_bundles_at_the_same_moment(shell: Shell) -> None:
-    names = {"one.img": bundles.small_bundle(9, shade=1), "two.img": bundles.small_bundle(7, 2)}
+    names = {
+        "moment-1.img": bundles.small_bundle(9, shade=1),
+        "moment-2.img": bundles.small_bundle(7, 2),
+    }
     for name, bundle in names.items():
         shell.add_file(name, bundle)
     runs = [
