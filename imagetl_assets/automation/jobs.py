@@ -21,7 +21,7 @@ from imagetl_assets.partitions import DEFAULT_FILE, upstream_files
 from imagetl_assets.removal import CannotRemove, remove_file
 from imagetl_assets.settings import wanted_films
 from imagetl_assets.storage import ImageStorage, open_store, root_name
-from imagetl_assets.storage.resource import ROOT_TAG
+from imagetl_assets.storage.resource import ROOT_TAG, store_errors_as_failures
 
 
 def _selection() -> AssetSelection:
@@ -80,7 +80,8 @@ def remove(context: OpExecutionContext, config: RemovalConfig, storage: ImageSto
     """Remove one file, or fail and say why."""
     try:
         store = open_store(storage.root)
-        found = remove_file(context.instance, store, config.file)
+        with store_errors_as_failures():
+            found = remove_file(context.instance, store, config.file)
     except (InvalidName, CannotRemove) as error:
         raise Failure(str(error), allow_retries=False) from None
     if not found:

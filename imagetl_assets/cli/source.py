@@ -38,7 +38,7 @@ def open_source(source: str | None) -> Iterator[Source]:
             yield Source(SAMPLE_NAME, url)
     elif "://" in source:
         yield Source(_last_name(source), source)
-    elif "/" in source or os.path.exists(source) or has_pattern(source):
+    elif "/" in source or os.path.exists(source) or _matches_something(source):
         if not os.path.exists(source) and not has_pattern(source):
             raise click.ClickException(f"there is no file or folder {source}")
         yield Source(_local_name(source), os.path.abspath(source))
@@ -55,6 +55,13 @@ def open_source(source: str | None) -> Iterator[Source]:
             shown = redact_url(url)
             print(f"there is no file {source} here; looking for {shown}", file=sys.stderr)
         yield Source(source, url)
+
+
+def _matches_something(pattern: str) -> bool:
+    """Tell whether a pattern is about files here; else it may be the name of an upstream file."""
+    from glob import iglob
+
+    return has_pattern(pattern) and any(iglob(pattern, recursive=True))
 
 
 def _local_name(path: str) -> str:

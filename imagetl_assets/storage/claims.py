@@ -170,6 +170,7 @@ class Claim:
         """
         store, data, target = self.folder.store, record.to_json(), self.folder.record_path(name)
         if is_new and store.creates_only_new:
+            self.check()
             with suppress(WriteConflict):  # another run was quicker
                 store.write_many({target: data}, only_new=True)
                 return

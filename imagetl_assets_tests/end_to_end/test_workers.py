@@ -154,7 +154,8 @@ def test_the_real_bundle_from_bucket_to_bucket(
         request.kind == "GET" and request.key.endswith("image-data.img")
         for request in proxy.requests
     )
-    assert frames == 27
+    # Where a store can create only, frames are written in place; else they are copied and deleted.
+    assert frames == 27 * (1 if bucket.storage.creates_only_new else 3)
     assert ranges <= 27
     check(bucket.storage, files)
 
@@ -194,13 +195,14 @@ def test_a_large_clip_that_is_cut_off_in_the_middle_is_made_by_a_reexecution(
         proxy.reset()
         parts = count(1)
         proxy.cut_upload = lambda request: (
-            request.key.endswith("/clip.gif")
+            request.key.endswith("/new-clip.gif")
             and request.kind == "PUT upload"
             and next(parts) > 1  # the first part arrives
         )
         done = bucket.run("large.img")
         assert done.returncode == 1
-        assert f"{bucket.storage.root}/large.img/clip.gif: " in done.stderr
+        assert f"{bucket.storage.root}/large.img/" in done.stderr
+        assert "/new-clip.gif: " in done.stderr
         assert proxy.count()["PUT upload"] > proxy.faults["upload"] > 0
         proxy.reset()
         assert bucket.storage.read("large.img/clip.gif") == before
