@@ -29,12 +29,14 @@ from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.original_film import original_film
 from imagetl_assets.images.edit import EditError
 from imagetl_assets.images.errors import ImageError, ResizeError
+from imagetl_assets.images.outputs import FILMS
 from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
 from imagetl_assets.images.outputs.mp4 import MP4
 from imagetl_assets.images.outputs.webp import WEBP
 from imagetl_assets.names import check_clip_name
 from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles, FrameIndex
+from imagetl_assets.settings import wanted_films
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.storage.claims import Claim, claimed
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -183,4 +185,14 @@ FILM_CONFIGS: dict[str, type[ShownConfig]] = {
     MP4.asset_name: Mp4Config,
 }
 
-films = [film_asset(WEBP, WebpConfig), film_asset(MP4, Mp4Config)]
+
+def offered_films() -> list[FilmFormat]:
+    """Return the formats that there are assets for.
+
+    One that cannot be made here is not offered, or else "Materialize all" would fail. But if it was
+    asked for by name, its step says what has to be installed.
+    """
+    return [film for film in FILMS if film.can_be_made or film.name in wanted_films()]
+
+
+films = [film_asset(film, FILM_CONFIGS[film.asset_name]) for film in offered_films()]

@@ -13,9 +13,9 @@ from dagster import (
 from pydantic import Field
 
 from imagetl_assets.assets.common import GROUP
+from imagetl_assets.assets.films import offered_films
 from imagetl_assets.checks import THOROUGH_CHECKS
 from imagetl_assets.dagster_private import PARTITION_TAG, UnresolvedAssetJobDefinition
-from imagetl_assets.images.outputs import FILMS
 from imagetl_assets.names import InvalidName
 from imagetl_assets.partitions import DEFAULT_FILE, upstream_files
 from imagetl_assets.removal import CannotRemove, remove_file
@@ -29,7 +29,7 @@ def _selection() -> AssetSelection:
 
     Checks that read all of the results again would double what a run costs.
     """
-    unwanted = [film.asset_name for film in FILMS if film.name not in wanted_films()]
+    unwanted = [film.asset_name for film in offered_films() if film.name not in wanted_films()]
     selection = AssetSelection.groups(GROUP) - AssetSelection.checks(*THOROUGH_CHECKS)
     return selection - AssetSelection.assets(*unwanted) if unwanted else selection
 

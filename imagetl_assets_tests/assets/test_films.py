@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imagetl_assets.assets.films import offered_films
 from imagetl_assets.records import Clip
 from imagetl_assets_tests.images.archives import zipped
 from testbed.bundles import small_bundle
@@ -72,3 +73,14 @@ def test_a_bad_setting_is_told(monkeypatch: pytest.MonkeyPatch, pipeline: Pipeli
     monkeypatch.setenv("IMAGETL_CLIPS", "avi")
     with pytest.raises(ValueError, match="IMAGETL_CLIPS names 'avi', but can name webp and mp4"):
         pipeline.run()
+
+
+def test_a_clip_that_cannot_be_made_here_is_offered_only_if_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else "Materialize all" in the UI would fail where the extra is not installed."""
+    monkeypatch.delenv("IMAGETL_CLIPS", raising=False)
+    monkeypatch.setattr("imagetl_assets.images.outputs.film.find_spec", lambda name: None)
+    assert [film.name for film in offered_films()] == ["webp"]
+    monkeypatch.setenv("IMAGETL_CLIPS", "mp4")
+    assert [film.name for film in offered_films()] == ["webp", "mp4"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imagetl_assets.images.gif import Writable
@@ -44,11 +45,18 @@ class FilmFormat:
         name: of the format, in small letters. The asset is called `clip_<name>`.
         description: of the asset.
         write: writes a film to a file, with options of its own. Raises ImageError if it cannot.
+        module: that has to be installed for it, beside what always is.
     """
 
     name: str
     description: str
     write: Callable[[Film, Writable, dict[str, Any]], None]
+    module: str | None = None
+
+    @property
+    def can_be_made(self) -> bool:
+        """Whether all that it takes is installed."""
+        return self.module is None or find_spec(self.module) is not None
 
     @property
     def asset_name(self) -> str:

@@ -109,4 +109,5 @@ MP4 = FilmFormat(
         "It is only made if it is asked for, and needs the extra `video`."
     ),
     write=write,
+    module="av",
 )
