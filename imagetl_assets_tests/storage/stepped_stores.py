@@ -66,6 +66,24 @@ class CreatingBucket(SteppedBucket):
     creates_only_new = True
 
 
+class SteppedCalls:
+    """A store of any kind, each call of which is a step."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if not callable(found) or name == "delete_many":  # see SteppedBucket
+            return found
+
+        def stepped(*args: Any, **options: Any) -> Any:
+            checkpoint()
+            return found(*args, **options)
+
+        return stepped
+
+
 class _Appending:
     def __init__(self, parts: list[bytes]) -> None:
         self._parts = parts

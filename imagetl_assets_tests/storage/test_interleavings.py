@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -23,7 +25,7 @@ from imagetl_assets.records import (
     FrameFiles,
     claim_in,
 )
-from imagetl_assets.storage import Store
+from imagetl_assets.storage import Store, open_store
 from imagetl_assets.storage.claims import Overtaken
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import (
@@ -35,11 +37,13 @@ from imagetl_assets_tests.storage.model_run import KEY, Content, Run, digest
 from imagetl_assets_tests.storage.stepped_stores import (
     CreatingBucket,
     SteppedBucket,
+    SteppedCalls,
     bucket,
     disk,
     step_at_disk_calls,
 )
 from imagetl_assets_tests.storage.stepping import Stepped
+from testbed import cloud_emulators, object_store
 
 EXAMPLES = int(os.environ.get("IMAGETL_INTERLEAVINGS", "300"))
 
@@ -166,12 +170,12 @@ def steps_at_disk_calls() -> None:
 pytestmark = pytest.mark.timeout(3600)
 
 
-def explore(open_store: Callable[[], Any]) -> None:
+def explore(open_store: Callable[[], Any], examples: int = EXAMPLES) -> None:
     machine = type("Machine", (Interleavings,), {"open_store": staticmethod(open_store)})
     run_machine(
         machine,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -187,3 +191,21 @@ def test_on_a_disk_no_run_spoils_what_a_newer_one_has_made() -> None:
 @pytest.mark.parametrize("kind", [SteppedBucket, CreatingBucket])
 def test_in_a_bucket_no_run_spoils_what_a_newer_one_has_made(kind: type[SteppedBucket]) -> None:
     explore(lambda: bucket(kind))
+
+
+@pytest.mark.parametrize("kind", ["moto", "gcs", "azure"])
+def test_in_a_real_bucket_no_run_spoils_what_a_newer_one_has_made(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    """Each example makes hundreds of requests, so there are few of them."""
+    running = request.getfixturevalue(f"{kind}_store")
+    with object_store.reached(running):
+        if kind in cloud_emulators.KINDS:
+            root = cloud_emulators.new_bucket(running)
+        else:
+            root = f"s3://{object_store.new_bucket(running)}"
+
+        def a_folder_of_it() -> AbstractContextManager[object]:
+            return nullcontext(SteppedCalls(open_store(f"{root}/{uuid.uuid4()}")))
+
+        explore(a_folder_of_it, examples=max(3, EXAMPLES // 100))
