@@ -94,7 +94,7 @@ def test_an_object_of_a_bucket_is_run_again_when_its_former_content_comes_back(
         keys = []
         for content in (b"1", b"2", b"1"):
             fs.pipe_file(f"{path}/a.img", content)
-            keys += ticker.started_in(3)
+            keys += ticker.started_in(6)  # two would do; an emulator may fail to list at times
     assert len(set(keys)) == 3
 
 

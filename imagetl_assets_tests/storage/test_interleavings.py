@@ -45,7 +45,7 @@ from imagetl_assets_tests.storage.stepped_stores import (
 from imagetl_assets_tests.storage.stepping import Stepped
 from testbed import cloud_emulators, object_store
 
-EXAMPLES = int(os.environ.get("IMAGETL_INTERLEAVINGS", "300"))
+EXAMPLES = int(os.environ.get("IMAGETL_INTERLEAVINGS", "100"))
 
 
 class Interleavings(RuleBasedStateMachine):
