@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.transcode import to_gif
@@ -66,8 +66,11 @@ def test_colours_that_are_multiplied_by_alpha_are_divided_again() -> None:
     extra_samples = struct.pack("<HHIH", 338, 3, 1, 2)
     assert extra_samples in tiff(image)
     associated = tiff(image).replace(extra_samples, struct.pack("<HHIH", 338, 3, 1, 1))
-    with Image.open(io.BytesIO(associated)) as opened:
-        assert opened.mode == "La"
+    try:
+        with Image.open(io.BytesIO(associated)) as opened:
+            assert opened.mode == "La"
+    except UnidentifiedImageError:
+        pytest.skip("this version of Pillow cannot read such a TIFF")
     assert greys(to_gif(associated)) == [200, 199]
 
 

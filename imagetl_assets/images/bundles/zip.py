@@ -81,7 +81,7 @@ class Zip:
             ) from None
         members = Members(remarks)
         for entry, room in _with_room(entries, directory_at):
-            if not entry.is_dir():
+            if not entry.filename.endswith("/"):  # not is_dir(), which fails if there is no name
                 _take(entry, room, members, window)
         return members.pieces()
 
