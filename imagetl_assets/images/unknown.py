@@ -40,6 +40,8 @@ def _known_type(head: bytes) -> str | None:
         matches = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):
         return None
+    if not matches:
+        return None
     # Of types that are as likely, that of a picture or a video says most to people.
     best = max(matches, key=lambda one: (one.confidence, one.mime_type.startswith("image/")))
     type = f" ({best.mime_type})" if best.mime_type else ""
