@@ -93,6 +93,14 @@ def claim_in(record: bytes) -> str:
         return ""
 
 
+def decoded(kind: type[R], record: bytes | None) -> R | None:
+    """Return a record from its stored form, or None where there is none that can be read."""
+    try:
+        return None if record is None else kind.from_json(record)
+    except RecordError:
+        return None
+
+
 def _unreadable(kind: type[Record], data: bytes, error: Exception) -> str:
     problem = str(error)
     with suppress(msgspec.MsgspecError, UnicodeDecodeError):

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import ClassVar
 
 from dagster import Failure
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from imagetl_assets.assets.checked_config import CheckedConfig
 from imagetl_assets.assets.clip_parts import Part
 from imagetl_assets.images import gif
+from imagetl_assets.names import check_clip_name
 
 DEFAULT_DURATION_MS = 100.0
 
@@ -20,7 +22,12 @@ _LONGEST_MS = 655_350.0
 
 
 class ShownConfig(CheckedConfig):
-    """How a clip is called, which frames it shows, and for how long."""
+    """How a clip is called, which frames it shows, and for how long.
+
+    `extension` is that of the names that it can have.
+    """
+
+    extension: ClassVar[str]
 
     filename: str = Field(description="Name of the clip in the partition folder.")
     frame_duration_ms: float | None = Field(
@@ -45,6 +52,11 @@ class ShownConfig(CheckedConfig):
             "times faster: with 60, an hour is a minute."
         ),
     )
+
+    @field_validator("filename")
+    @classmethod
+    def _is_name(cls, name: str) -> str:
+        return check_clip_name(name, cls.extension)
 
     def durations(self, parts: Sequence[Part]) -> float | list[float]:
         """Return how long each part is shown, in milliseconds; one number if it is the same.

@@ -1,11 +1,18 @@
-"""The file that a clip is written to."""
+"""How clips are made for each file of a run, whatever their format, and written."""
 
 import hashlib
-from typing import BinaryIO
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 
-from dagster import Failure
+from dagster import AssetExecutionContext, Failure, Output
 
-from imagetl_assets.records import FrameFiles
+from imagetl_assets.assets.common import SHORT_RETRIES, joint_version
+from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
+from imagetl_assets.assets.failures import overtaken_as_failure
+from imagetl_assets.records import Clip, FrameFiles
+from imagetl_assets.storage import ImageStorage
+from imagetl_assets.storage.claims import Claim, claimed
 
 
 def check_filename(filename: str, files: FrameFiles) -> None:
@@ -14,6 +21,40 @@ def check_filename(filename: str, files: FrameFiles) -> None:
         raise Failure(
             f"filename {filename!r} is the raw file's: choose another", allow_retries=False
         )
+
+
+def make_clips(
+    context: AssetExecutionContext,
+    asset: str,
+    storage: ImageStorage,
+    make: Callable[[str, Claim], tuple[Clip, dict[str, Any]]],
+) -> Iterator[Output[dict[str, Clip]]]:
+    """Make a clip for each file of the run that has frames.
+
+    Args:
+        context: of the step.
+        asset: that it materializes.
+        storage: of the results.
+        make: makes a clip and stores it with its record, from a partition key and the claim;
+            returns the record, and metadata for people.
+    """
+
+    def make_one(key: str) -> Clip:
+        started = time.monotonic()
+        folder = storage.folder(key)
+        with (
+            overtaken_as_failure(may_pass=True),
+            claimed(folder, asset, storage.turn()) as claim,
+        ):
+            made, metadata = make(key, claim)
+        metadata["processing seconds"] = round(time.monotonic() - started, 3)
+        context.add_asset_metadata(metadata, partition_key=key)
+        return made
+
+    keys = remaining_keys(context, "frame_files")
+    made = for_each_file(context, asset, keys, make_one, SHORT_RETRIES)
+    yield Output(made, data_version=joint_version([clip.sha256 for clip in made.values()]))
+    fail_at_end(context, asset)
 
 
 class HashingWriter:

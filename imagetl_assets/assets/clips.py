@@ -1,13 +1,12 @@
 """The last assets: all frames as one animation, in each output format (see `images.outputs`)."""
 
 import base64
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from dagster import (
     AssetExecutionContext,
@@ -18,10 +17,10 @@ from dagster import (
     Output,
     asset,
 )
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from imagetl_assets.assets.clip_config import ClipConfig
-from imagetl_assets.assets.clip_file import HashingWriter, check_filename
+from imagetl_assets.assets.clip_file import HashingWriter, check_filename, make_clips
 from imagetl_assets.assets.clip_parts import (
     Part,
     read_parts,
@@ -33,23 +32,19 @@ from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
     SHORT_RETRIES,
-    joint_version,
 )
-from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
-from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.up_to_date import UP_TO_DATE
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs import OUTPUTS
 from imagetl_assets.images.outputs.output_format import OutputFormat
 from imagetl_assets.images.preview import preview
-from imagetl_assets.names import check_clip_name
 from imagetl_assets.partitions import upstream_files
-from imagetl_assets.records import Clip, FrameFiles
+from imagetl_assets.records import Clip, FrameFiles, decoded
 from imagetl_assets.settings import fresh_days
 from imagetl_assets.storage import FileChanged, ImageStorage
-from imagetl_assets.storage.claims import Claim, Overtaken, claimed
+from imagetl_assets.storage.claims import Claim, Overtaken
 from imagetl_assets.storage.partition_folder import PartitionFolder
-from imagetl_assets.storage.publishing import FILES, decoded
+from imagetl_assets.storage.publishing import FILES
 
 # In Markdown, as base64, this becomes 150 kB.
 _PREVIEW_BYTES = 112_000
@@ -59,15 +54,11 @@ def clip_config(format: OutputFormat) -> type[ClipConfig]:
     """Return the config of the asset that makes clips in an output format."""
 
     class FormatConfig(ClipConfig):
+        extension: ClassVar[str] = format.name
         filename: str = Field(
             default=f"clip.{format.name}",
             description=ClipConfig.model_fields["filename"].description,
         )
-
-        @field_validator("filename")
-        @classmethod
-        def _is_name(cls, name: str) -> str:
-            return check_clip_name(name, format.name)
 
     return FormatConfig
 
@@ -96,23 +87,12 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
         storage: ImageStorage,
         frame_files: dict[str, FrameFiles],
     ) -> Iterator[Output[dict[str, Clip]]]:
-        def make(key: str) -> Clip:
-            started = time.monotonic()
-            folder = storage.folder(key)
-            with (
-                overtaken_as_failure(may_pass=True),
-                claimed(folder, format.asset_name, storage.turn()) as claim,
-            ):
-                plan = _Plan(format, config, claim, frame_files[key])
-                made, picture = _clip_and_preview(plan)
-            metadata = _metadata(plan, made, picture, time.monotonic() - started)
-            context.add_asset_metadata(metadata, partition_key=key)
-            return made
+        def make(key: str, claim: Claim) -> tuple[Clip, dict[str, Any]]:
+            plan = _Plan(format, config, claim, frame_files[key])
+            made, picture = _clip_and_preview(plan)
+            return made, _metadata(plan, made, picture)
 
-        keys = remaining_keys(context, "frame_files")
-        made = for_each_file(context, format.asset_name, keys, make, SHORT_RETRIES)
-        yield Output(made, data_version=joint_version([clip.sha256 for clip in made.values()]))
-        fail_at_end(context, format.asset_name)
+        yield from make_clips(context, format.asset_name, storage, make)
 
     return clip
 
@@ -148,7 +128,7 @@ class _Plan:
         return sum(durations) / len(durations) if isinstance(durations, list) else durations
 
 
-def _metadata(plan: _Plan, clip: Clip, picture: str, seconds: float) -> dict[str, Any]:
+def _metadata(plan: _Plan, clip: Clip, picture: str) -> dict[str, Any]:
     return {
         "preview": MetadataValue.md(picture),
         "stored at": MetadataValue.url(plan.folder.uri(clip.path)),
@@ -158,7 +138,6 @@ def _metadata(plan: _Plan, clip: Clip, picture: str, seconds: float) -> dict[str
         "height in pixels": clip.height,
         "length in seconds": round(plan.duration * clip.frames / 1000, 3),
         "frame_duration_ms": round(plan.duration, 3),
-        "processing seconds": round(seconds, 3),
     }
 
 
@@ -207,7 +186,7 @@ def _assemble(plan: _Plan) -> Clip:
         every=config.every,
         claim=plan.claim.name,
     )
-    plan.claim.save(plan.format.asset_name, clip, is_new=plan.claim.before is None)
+    plan.claim.save(clip)
     return clip
 
 

@@ -11,12 +11,11 @@ from typing import Any, BinaryIO
 from msgspec.structs import replace
 
 from imagetl_assets.images.bundle import looks_like_bundle
-from imagetl_assets.records import RawFile
+from imagetl_assets.records import RawFile, decoded
 from imagetl_assets.redact import redact_url
 from imagetl_assets.storage import FileState, Store, StoreError
 from imagetl_assets.storage.claims import Claim, claimed
 from imagetl_assets.storage.partition_folder import PartitionFolder
-from imagetl_assets.storage.publishing import decoded
 from imagetl_assets.upstream import (
     Known,
     Limits,
@@ -91,7 +90,7 @@ class Download:
             stored = before if before and self._is_stored(folder, before) else None
             if self.on_existing is OnExisting.skip and (found := stored or self._adopted(folder)):
                 if found is not before:
-                    claim.save(ASSET, replace(found, claim=claim.name), is_new=claim.before is None)
+                    claim.save(replace(found, claim=claim.name))
                 return Obtained(found, skipped=True, caution=self._other_source(stored))
             known = Known()
             if stored and self._may_be_current(stored):
@@ -132,7 +131,7 @@ class Download:
             served_from=file.served_from,
             claim=claim.name,
         )
-        claim.save(ASSET, raw, is_new=claim.before is None)
+        claim.save(raw)
         return raw, compression
 
     def _earlier(self, folder: PartitionFolder, stored: RawFile | None) -> BinaryIO | None:

@@ -2,9 +2,8 @@
 
 import base64
 import io
-import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from dagster import (
     AssetExecutionContext,
@@ -14,18 +13,15 @@ from dagster import (
     Output,
     asset,
 )
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from imagetl_assets.assets.clip_config import ONCE, ShownConfig
-from imagetl_assets.assets.clip_file import HashingWriter, check_filename
+from imagetl_assets.assets.clip_file import HashingWriter, check_filename, make_clips
 from imagetl_assets.assets.common import (
     BACKFILL_POLICY,
     GROUP,
     SHORT_RETRIES,
-    joint_version,
 )
-from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
-from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.original_film import original_film
 from imagetl_assets.images.edit import EditError
 from imagetl_assets.images.errors import ImageError, ResizeError
@@ -33,12 +29,11 @@ from imagetl_assets.images.outputs import FILMS
 from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
 from imagetl_assets.images.outputs.mp4 import MP4
 from imagetl_assets.images.outputs.webp import WEBP
-from imagetl_assets.names import check_clip_name
 from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles, FrameIndex
 from imagetl_assets.settings import wanted_films
 from imagetl_assets.storage import ImageStorage
-from imagetl_assets.storage.claims import Claim, claimed
+from imagetl_assets.storage.claims import Claim
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
 _POSTER_SIDE = 320  # pixels
@@ -46,6 +41,8 @@ _POSTER_SIDE = 320  # pixels
 
 class WebpConfig(ShownConfig):
     """How the WebP is called, how it plays, and how good it is."""
+
+    extension: ClassVar[str] = "webp"
 
     filename: str = Field(default="clip.webp", description="Its name in the partition folder.")
     quality: float = Field(default=80, ge=0, le=100, description="The higher, the larger it is.")
@@ -57,11 +54,6 @@ class WebpConfig(ShownConfig):
         description="How often it is repeated; 0 is for ever, -1 not at all: it plays once.",
     )
 
-    @field_validator("filename")
-    @classmethod
-    def _is_name(cls, name: str) -> str:
-        return check_clip_name(name, "webp")
-
     def options(self) -> dict[str, Any]:
         """Return the options of `images.outputs.webp.write`."""
         loop = None if self.loop == ONCE else self.loop
@@ -71,6 +63,8 @@ class WebpConfig(ShownConfig):
 class Mp4Config(ShownConfig):
     """How the MP4 is called, how it plays, and how good it is."""
 
+    extension: ClassVar[str] = "mp4"
+
     filename: str = Field(default="clip.mp4", description="Its name in the partition folder.")
     crf: float = Field(
         default=20,
@@ -78,11 +72,6 @@ class Mp4Config(ShownConfig):
         le=51,
         description="Quality of x264: 0 is lossless, 18 to 28 are usual; the lower, the larger.",
     )
-
-    @field_validator("filename")
-    @classmethod
-    def _is_name(cls, name: str) -> str:
-        return check_clip_name(name, "mp4")
 
     def options(self) -> dict[str, Any]:
         """Return the options of `images.outputs.mp4.write`."""
@@ -108,30 +97,18 @@ def film_asset(format: FilmFormat, config_type: type[Any]) -> AssetsDefinition:
         frames: dict[str, FrameIndex],
         frame_files: dict[str, FrameFiles],
     ) -> Iterator[Output[dict[str, Clip]]]:
-        def make(key: str) -> Clip:
-            started = time.monotonic()
-            folder = storage.folder(key)
-            with (
-                overtaken_as_failure(may_pass=True),
-                claimed(folder, format.asset_name, storage.turn()) as claim,
-            ):
-                film = _film(folder, frames[key], frame_files[key], config)
-                made, poster = _make(format, config, claim, film)
-            metadata = {
+        def make(key: str, claim: Claim) -> tuple[Clip, dict[str, Any]]:
+            film = _film(claim.folder, frames[key], frame_files[key], config)
+            made, poster = _make(format, config, claim, film)
+            return made, {
                 "preview": MetadataValue.md(poster),
-                "stored at": MetadataValue.url(folder.uri(made.path)),
+                "stored at": MetadataValue.url(claim.folder.uri(made.path)),
                 "bytes": made.size,
                 "frames": made.frames,
                 "size": f"{made.width} x {made.height}",
-                "processing seconds": round(time.monotonic() - started, 3),
             }
-            context.add_asset_metadata(metadata, partition_key=key)
-            return made
 
-        keys = remaining_keys(context, "frame_files")
-        made = for_each_file(context, format.asset_name, keys, make, SHORT_RETRIES)
-        yield Output(made, data_version=joint_version([clip.sha256 for clip in made.values()]))
-        fail_at_end(context, format.asset_name)
+        yield from make_clips(context, format.asset_name, storage, make)
 
     return film
 
@@ -168,7 +145,7 @@ def _make(format: FilmFormat, config: Any, claim: Claim, film: Film) -> tuple[Cl
         every=config.every,
         claim=claim.name,
     )
-    claim.save(format.asset_name, clip, is_new=claim.before is None)
+    claim.save(clip)
     return clip, posters[0]
 
 

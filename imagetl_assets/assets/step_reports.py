@@ -37,7 +37,7 @@ class FrameBatchName(NamedTuple):
 
     def path(self, folder: PartitionFolder) -> str:
         """Return where a large report of it is stored."""
-        return f"{folder.work}/{self.claim}/{self.key}.json"
+        return f"{folder.claim_folder(self.claim)}/{self.key}.json"
 
 
 class StepReport:

@@ -100,7 +100,7 @@ class Claim:
     def __init__(self, folder: PartitionFolder, name: str, before: bytes | None = None) -> None:
         self.folder = folder
         self.name = name
-        self.path = f"{folder.work}/{name}"
+        self.path = folder.claim_folder(name)
         self.before = before
         self._written: set[str] = set()
 
@@ -125,7 +125,7 @@ class Claim:
             raise Overtaken(by=newest)
         for name in others:
             if name in rivals or _is_forgotten(name):
-                folder.store.delete_folder(f"{folder.work}/{name}")
+                folder.store.delete_folder(folder.claim_folder(name))
         return claim
 
     def check(self) -> None:
@@ -157,11 +157,15 @@ class Claim:
         except WriteConflict:
             raise Overtaken from None
 
-    def save(self, name: str, record: Record, *, is_new: bool) -> None:
-        """Store a record.
+    def save(self, record: Record) -> None:
+        """Store the record of the asset that is claimed. Raises Overtaken: nothing is changed."""
+        self.save_as(self.name.partition(".")[0], record, is_new=self.before is None)
+
+    def save_as(self, name: str, record: Record, *, is_new: bool) -> None:
+        """Store a record of another asset, which is made under the same claim.
 
         Args:
-            name: of the record, which is that of an asset.
+            name: of the record, which is that of the asset.
             record: which is to be stored.
             is_new: whether there was none when it was last looked for.
 

@@ -44,6 +44,10 @@ class PartitionFolder:
         """Return the URI of a file that has this name in the partition folder."""
         return self.store.uri(self.path(name))
 
+    def claim_folder(self, claim: str) -> str:
+        """Return the path of the folder in which things are made under a claim."""
+        return f"{self.work}/{claim}"
+
     def load(self, name: str, kind: type[R]) -> R | None:
         """Return the record of this name, or None. Raises RecordError if it cannot be read."""
         data = self.read_record(name)

@@ -46,7 +46,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -55,10 +54,9 @@ from imagetl_assets.records import (
     FrameFiles,
     FrameIndex,
     FramesInExchange,
-    Record,
-    RecordError,
     StoredFrameBatch,
     claim_in,
+    decoded,
 )
 from imagetl_assets.storage.base import WriteConflict, in_blocks
 from imagetl_assets.storage.claims import Claim, Overtaken, is_claim, turn_of_claim
@@ -66,8 +64,6 @@ from imagetl_assets.storage.partition_folder import PartitionFolder
 
 INDEX = "frames"
 FILES = "frame_files"
-
-R = TypeVar("R", bound=Record)
 
 
 class NothingToPublish(Exception):
@@ -96,7 +92,7 @@ def begin(folder: PartitionFolder, index: FrameIndex, turn: str) -> FrameIndex:
         if index.optimize:
             folder.store.make_folder(deltas_of(folder, index))
         folder.store.prepare_folder(written_to(folder, index))
-        claim.save(INDEX, index, is_new=claim.before is None)
+        claim.save(index)
     except (Overtaken, WriteConflict):
         folder.store.delete_folder(deltas_of(folder, index))
         raise Overtaken from None
@@ -114,12 +110,9 @@ def check_turn(index: FrameIndex, turn: str) -> None:
 
 def written_to(folder: PartitionFolder, index: FrameIndex) -> str:
     """Return the path of the folder into which mapped steps write the frames of an index."""
-    return folder.frames if index.in_place else f"{work_of(folder, index)}/{FRAMES_FOLDER}"
-
-
-def work_of(folder: PartitionFolder, index: FrameIndex) -> str:
-    """Return the path of the folder in which the steps of a run leave things for each other."""
-    return Claim(folder, index.claim).path
+    if index.in_place:
+        return folder.frames
+    return f"{folder.claim_folder(index.claim)}/{FRAMES_FOLDER}"
 
 
 def deltas_of(folder: PartitionFolder, record: FrameIndex | FrameFiles) -> str:
@@ -155,8 +148,8 @@ def publish(
             files = _frame_files(index, reports())
             if not index.in_place:
                 _exchange(claim, files, before)
-            is_new = before.record is None and index.in_place
-            claim.save(FILES, files, is_new=is_new)
+            # If frames were exchanged, there is a record that says so.
+            claim.save_as(FILES, files, is_new=before.record is None and index.in_place)
         except FileNotFoundError:
             raise Overtaken from None
         except NothingToPublish:
@@ -184,14 +177,6 @@ class _FramesFolder:
         exchange = self.files or decoded(FramesInExchange, self.record)
         self.names: Sequence[str] = exchange.names if exchange else ()
         self.claim = claim_in(self.record or b"")
-
-
-def decoded(kind: type[R], record: bytes | None) -> R | None:
-    """Return a record from its stored form, or None where there is none that can be read."""
-    try:
-        return None if record is None else kind.from_json(record)
-    except RecordError:
-        return None
 
 
 def _may_be_first(claim: Claim) -> bool:
@@ -233,7 +218,7 @@ def _exchange(claim: Claim, files: FrameFiles, before: _FramesFolder) -> None:
         return
     names = tuple(sorted({*before.names, *files.names}))
     exchange = FramesInExchange(names=names, claim=claim.name)
-    claim.save(FILES, exchange, is_new=before.record is None)
+    claim.save_as(FILES, exchange, is_new=before.record is None)
     claim.check()
     written = f"{claim.path}/{FRAMES_FOLDER}"
     stale = folder.store.replace_folder(written, folder.frames, files.names, before.names)

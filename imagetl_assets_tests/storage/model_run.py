@@ -16,6 +16,7 @@ from imagetl_assets.records import (
     StoredDelta,
     StoredFrame,
     StoredFrameBatch,
+    decoded,
 )
 from imagetl_assets.storage import Store
 from imagetl_assets.storage.base import WriteConflict
@@ -24,7 +25,6 @@ from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import (
     FILES,
     begin,
-    decoded,
     deltas_of,
     publish,
     written_to,
@@ -91,7 +91,7 @@ class Run:
             raw = RawFile(
                 "raw", state.size, sha256, state.version, "https://h/", "ff", claim=claim.name
             )
-            claim.save("raw_data_file", raw, is_new=claim.before is None)
+            claim.save(raw)
             return raw
 
     def _find(self, raw: RawFile) -> FrameIndex:
@@ -131,7 +131,7 @@ class Run:
                 if decoded(FrameFiles, self.folder.read_record(FILES)) != current:
                     raise Overtaken
             clip = Clip("clip.gif", 1, "00", len(current.names), 1, 1, claim=claim.name)
-            claim.save("clip_gif", clip, is_new=claim.before is None)
+            claim.save(clip)
 
 
 def digest(data: bytes) -> str:

@@ -24,13 +24,13 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from imagetl_assets.records import (
     FrameFiles,
     claim_in,
+    decoded,
 )
 from imagetl_assets.storage import Store, open_store
 from imagetl_assets.storage.claims import Overtaken
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import (
     FILES,
-    decoded,
     deltas_of,
 )
 from imagetl_assets_tests.storage.model_run import KEY, Content, Run, digest
