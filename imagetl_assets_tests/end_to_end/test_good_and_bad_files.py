@@ -10,12 +10,16 @@ from dagster import (
     AssetKey,
     AssetRecordsFilter,
     DagsterInstance,
-    in_process_executor,
 )
 
-from imagetl_assets.definitions import define
 from imagetl_assets_tests.disks import mounted
-from imagetl_assets_tests.end_to_end.test_several_files import add_files, failure_of, run_range
+from imagetl_assets_tests.end_to_end.test_several_files import (
+    add_files,
+    failure_of,
+    run_job_for,
+    run_range,
+    whole_job,
+)
 from testbed import bundles
 from testbed.http_server import HttpServer, file, status
 from testbed.pipeline import Pipeline
@@ -132,17 +136,9 @@ def test_an_asset_whose_upstream_asset_is_missing_for_one_file(
     names = add_files(pipeline, server, 3)
     assert run_range(pipeline, [names[0]]).success
     assert run_range(pipeline, [names[2]]).success
-    definitions = define(str(pipeline.root), pipeline.upstream, in_process_executor)
     assets = {AssetKey(name) for name in ("frames", "frame_files")}
-    job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection=assets)
-    result = job.execute_in_process(
-        instance=pipeline.instance,
-        tags={
-            "dagster/asset_partition_range_start": names[0],
-            "dagster/asset_partition_range_end": names[-1],
-        },
-        raise_on_error=False,
-    )
+    job = whole_job(pipeline).get_subset(asset_selection=assets)
+    result = run_job_for(pipeline, names, job)
     assert "1 of 3 files failed: 001.img: there is no raw_data_file" in failure_of(result)
     made = {event.partition for event in result.get_asset_materialization_events()}
     assert made == {"000.img", "002.img"}
@@ -153,16 +149,8 @@ def test_one_asset_alone_fails_once_the_good_files_are_there(
 ) -> None:
     names = add_files(pipeline, server, 3)
     server.answers["/001.img"] = status(404)
-    definitions = define(str(pipeline.root), pipeline.upstream, in_process_executor)
-    job = definitions.resolve_implicit_global_asset_job_def()
-    result = job.get_subset(asset_selection={AssetKey("raw_data_file")}).execute_in_process(
-        instance=pipeline.instance,
-        tags={
-            "dagster/asset_partition_range_start": names[0],
-            "dagster/asset_partition_range_end": names[-1],
-        },
-        raise_on_error=False,
-    )
+    job = whole_job(pipeline).get_subset(asset_selection={AssetKey("raw_data_file")})
+    result = run_job_for(pipeline, names, job)
     assert "1 of 3 files failed: 001.img" in failure_of(result)
     assert done(pipeline, "raw_data_file") == {"000.img", "002.img"}
 
@@ -174,19 +162,11 @@ def test_a_frame_that_is_spoilt_stops_only_its_own_file(
     names = add_files(pipeline, server, 3)
     assert run_range(pipeline, names).success
     os.remove(pipeline.file("frames/frame_00.gif", "001.img"))
-    definitions = define(str(pipeline.root), pipeline.upstream, in_process_executor)
     check = AssetCheckKey(AssetKey("frame_files"), "every_frame_is_stored")
-    job = definitions.resolve_implicit_global_asset_job_def().get_subset(
+    job = whole_job(pipeline).get_subset(
         asset_selection={AssetKey("clip_gif")}, asset_check_selection={check}
     )
-    result = job.execute_in_process(
-        instance=pipeline.instance,
-        tags={
-            "dagster/asset_partition_range_start": names[0],
-            "dagster/asset_partition_range_end": names[-1],
-        },
-        raise_on_error=False,
-    )
+    result = run_job_for(pipeline, names, job)
     assert "1 of 3 files failed: 001.img: a frame from frame_00.gif" in failure_of(result)
     made = {event.partition for event in result.get_asset_materialization_events()}
     assert made == {"000.img", "002.img"}

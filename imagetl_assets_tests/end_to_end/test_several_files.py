@@ -5,7 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, in_process_executor
+from dagster import (
+    AssetKey,
+    DagsterInstance,
+    ExecuteInProcessResult,
+    JobDefinition,
+    in_process_executor,
+)
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -28,8 +34,20 @@ def add_files(pipeline: Pipeline, server: HttpServer, count: int) -> list[str]:
 
 
 def run_range(pipeline: Pipeline, names: list[str], **config: object) -> ExecuteInProcessResult:
+    return run_job_for(pipeline, names, whole_job(pipeline), **config)
+
+
+def whole_job(pipeline: Pipeline) -> JobDefinition:
+    """Return the job of all assets and checks."""
     definitions = define(str(pipeline.root), pipeline.upstream, in_process_executor)
-    return definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+    return definitions.resolve_implicit_global_asset_job_def()
+
+
+def run_job_for(
+    pipeline: Pipeline, names: list[str], job: JobDefinition, **config: object
+) -> ExecuteInProcessResult:
+    """Run a job for all files between the first and the last of these, in one run."""
+    return job.execute_in_process(
         instance=pipeline.instance,
         tags={
             ASSET_PARTITION_RANGE_START_TAG: names[0],

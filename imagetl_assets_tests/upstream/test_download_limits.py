@@ -9,21 +9,13 @@ import time
 import pytest
 
 from imagetl_assets.upstream import (
-    Known,
     Limits,
     PermanentError,
     TransientError,
-    open_upstream,
 )
+from imagetl_assets_tests.upstream.reading import read_if_changed as read
 from testbed import raw_server
 from testbed.http_server import HttpServer
-
-QUICK = Limits(connect=0.5, read=0.5)
-
-
-def read(url: str, known: Known | None = None, limits: Limits = QUICK) -> bytes | None:
-    with open_upstream(url, known or Known(), limits) as file:
-        return None if file is None else b"".join(file.blocks)
 
 
 def test_a_body_that_drips_is_given_up() -> None:

@@ -13,13 +13,11 @@ from pathlib import Path
 import pytest
 
 from imagetl_assets.upstream import (
-    Known,
-    Limits,
     PermanentError,
     TransientError,
-    open_upstream,
 )
 from imagetl_assets.upstream.environment import is_loopback, proxy_for
+from imagetl_assets_tests.upstream.reading import read
 from testbed import raw_server
 from testbed.http_server import HttpServer, Request
 
@@ -32,12 +30,6 @@ BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DI
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*VARIABLES, *(v.upper() for v in VARIABLES), *BUNDLES):
         monkeypatch.delenv(name, raising=False)
-
-
-def read(url: str) -> bytes:
-    with open_upstream(url, Known(), Limits(2, 2)) as file:
-        assert file is not None
-        return b"".join(file.blocks)
 
 
 def test_a_proxy_is_asked(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:

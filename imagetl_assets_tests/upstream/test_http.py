@@ -9,21 +9,15 @@ import pytest
 
 from imagetl_assets.upstream import (
     Known,
-    Limits,
     PermanentError,
     TransientError,
     open_upstream,
 )
 from imagetl_assets_tests.upstream.hostile import ENCODERS
+from imagetl_assets_tests.upstream.reading import QUICK
+from imagetl_assets_tests.upstream.reading import read_if_changed as read
 from testbed import http_server, raw_server
 from testbed.http_server import HttpServer, Request
-
-QUICK = Limits(connect=0.5, read=0.5)
-
-
-def read(url: str, known: Known | None = None, limits: Limits = QUICK) -> bytes | None:
-    with open_upstream(url, known or Known(), limits) as file:
-        return None if file is None else b"".join(file.blocks)
 
 
 def test_a_file_with_what_is_known_of_it(server: HttpServer) -> None:
