@@ -132,6 +132,20 @@ def test_a_changed_byte_is_noticed_whatever_it_is() -> None:
     assert str(problem).startswith("its bytes are not those")
 
 
+def test_an_entry_without_a_name_spoils_no_other() -> None:
+    """Python 3.10's zipfile fails to tell whether such an entry is a folder."""
+    data = zipped({"a.gif": still(1), "b.gif": still(2)}, zipfile.ZIP_STORED)
+    entry, end = data.rindex(b"PK\x01\x02"), data.rindex(b"PK\x05\x06")
+    name = slice(entry + 46, entry + 46 + len("b.gif"))
+    assert data[name] == b"b.gif"
+    nameless = bytearray(data)
+    struct.pack_into("<H", nameless, entry + 28, 0)  # the length of the name
+    (size,) = struct.unpack_from("<I", nameless, end + 12)  # of the directory
+    struct.pack_into("<I", nameless, end + 12, size - len("b.gif"))
+    del nameless[name]
+    assert found(bytes(nameless))["a.gif"] == still(1)
+
+
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_damage_never_gives_other_bytes(source: st.DataObject) -> None:
