@@ -162,8 +162,10 @@ class LocalStore(Store):
                     sync_folder(parent)
 
     def prepare_folder(self, folder: str) -> None:
+        path = self._at(folder)
         try:
-            self._at(folder).mkdir()
+            with explained(path, makes_folders=False):
+                path.mkdir()
         except FileNotFoundError:
             raise WriteConflict(folder) from None
 
@@ -202,7 +204,9 @@ class LocalStore(Store):
 
     def delete_many(self, keys: Iterable[str]) -> None:
         for key in keys:
-            self._at(key).unlink(missing_ok=True)
+            path = self._at(key)
+            with explained(path):
+                path.unlink(missing_ok=True)
 
     def delete_folder(self, folder: str, names: Sequence[str] | None = None) -> None:
         path = self._at(folder)

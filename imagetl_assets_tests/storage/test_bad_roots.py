@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -58,14 +60,22 @@ def test_a_disk_that_is_read_only(pipeline: Pipeline, server: HttpServer, tmp_pa
     assert told.endswith(" cannot be written: read-only file system")
 
 
-def test_nothing_can_be_deleted_of_a_disk_that_is_read_only(tmp_path: Path) -> None:
+def test_nothing_can_be_changed_on_a_disk_that_is_read_only(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with mounted(disk, "rw"):
         store = open_store(str(disk))
         store.write("a.img/clip.gif", b"GIF")
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        with pytest.raises(StoreError, match=r"a\.img cannot be written: read-only file system"):
-            store.delete_folder("a.img")
+        changes: dict[str, Callable[[], object]] = {
+            "a.img": lambda: store.delete_folder("a.img"),
+            "a.img/clip.gif": lambda: store.delete_many(["a.img/clip.gif"]),
+            "a.img/frames": lambda: store.prepare_folder("a.img/frames"),
+            "a.img/clips/clip.gif": lambda: store.move("a.img/clip.gif", "a.img/clips/clip.gif"),
+        }
+        for name, change in changes.items():
+            told = f"{re.escape(name)} cannot be written: read-only file system"
+            with pytest.raises(StoreError, match=told):
+                change()
 
 
 def test_a_disk_without_any_room(pipeline: Pipeline, server: HttpServer, tmp_path: Path) -> None:
