@@ -6,12 +6,10 @@ import json
 import pickle
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from imagetl_assets.images import gif
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
-from imagetl_assets.mapped_steps import frame_batches, frames_per_step
+from imagetl_assets.mapped_steps import frame_batches
 from imagetl_assets.records import (
     Clip,
     FrameFiles,
@@ -66,31 +64,6 @@ def test_a_planted_path_makes_a_record_unreadable(record: Record, field: str, na
         return  # a record that was stored under no claim
     with pytest.raises(RecordError):
         type(record).from_json(json.dumps(planted).encode())
-
-
-@given(st.integers(1, 3000), st.none() | st.integers(1, 100))
-def test_batches_cover_all_frames_in_order(total: int, asked: int | None) -> None:
-    per_step = asked or frames_per_step(total)
-    spans = tuple(FrameSpan(i, i * 10, 5, "GIF") for i in range(total))
-    index = FrameIndex(RAW, spans, (), per_step)
-    batches = frame_batches(index)
-    assert [i for part in batches.values() for i in part] == list(range(total))
-    assert list(batches) == sorted(batches)
-    assert index.file_names() == sorted(index.file_names())
-    assert asked or len(batches) <= 64
-    sizes = {len(part) for part in batches.values()}
-    assert max(sizes) <= per_step
-    assert max(sizes) - min(sizes) <= 1
-    if total <= 64 and not asked:
-        assert list(batches) == [f"frame_{i:02d}" for i in range(total)]
-
-
-@pytest.mark.parametrize(
-    ("frames", "each", "steps"), [(64, 1, 64), (65, 9, 8), (1000, 32, 32), (10_000, 157, 64)]
-)
-def test_steps_grow_with_the_frames(frames: int, each: int, steps: int) -> None:
-    assert frames_per_step(frames) == each
-    assert -(-frames // each) == steps
 
 
 def test_the_fingerprint_is_about_the_names_and_bytes_of_the_frame_files_only() -> None:

@@ -32,7 +32,7 @@ from imagetl_assets.images.bundles.video import Video, choose
 from imagetl_assets.images.errors import BundleError
 from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.window import Window
-from imagetl_assets.mapped_steps import frame_batches, frames_per_step, mapped_steps
+from imagetl_assets.mapped_steps import frames_per_step, mapping_keys, number_of_batches
 from imagetl_assets.records import FrameIndex, RawFile
 from imagetl_assets.storage import FileChanged, FileState, ImageStorage, publishing
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -68,7 +68,7 @@ def index_frames(
             "bundle": index.kind,
             "formats": MetadataValue.json(Counter(span.format for span in index.frames)),
             **damaged_metadata(index.damaged),
-            "mapped steps": len(frame_batches(index)),
+            "mapped steps": number_of_batches(index),
             "processing seconds": round(time.monotonic() - started, 3),
         }
         if names := [[span.number, span.name] for span in index.frames[:_MOST_NAMES] if span.name]:
@@ -85,7 +85,7 @@ def index_frames(
     indexes = for_each_file(context, "frames", keys, index_file, SHORT_RETRIES)
     versions = [index.fingerprint for index in indexes.values()]
     yield Output(indexes, "index", data_version=joint_version(versions))
-    for key in mapped_steps(indexes):
+    for key in mapping_keys(indexes):
         yield DynamicOutput(None, mapping_key=key, output_name="frame_batches")
 
 

@@ -8,7 +8,7 @@ from imagetl_assets.assets.each_file import try_each_file
 from imagetl_assets.assets.failures import overtaken, overtaken_as_failure
 from imagetl_assets.assets.frame_batch import store_frame_batch
 from imagetl_assets.assets.step_reports import FrameBatchName, StepReport
-from imagetl_assets.mapped_steps import frame_batches, mapped_steps
+from imagetl_assets.mapped_steps import batches_of_step, number_of_steps
 from imagetl_assets.records import FrameIndex, StoredFrameBatch
 from imagetl_assets.storage import ImageStorage, publishing
 from imagetl_assets.storage.base import WriteConflict
@@ -26,21 +26,21 @@ def store_frames(
     """Read the bytes of the frames from the raw file, store each frame, tell what was stored."""
     mapping_key = context.get_mapping_key()
     assert mapping_key is not None  # this op is only used mapped
-    steps = mapped_steps(index)
-    if mapping_key not in steps:
+    parts = batches_of_step(index, mapping_key)
+    if not parts:
         raise overtaken()  # the index is that of another run
     report = StepReport()
-    told = max(1, MOST_TOLD // len(steps))  # of damaged frames, by each step
+    told = max(1, MOST_TOLD // number_of_steps(index))  # of damaged frames, by each step
 
     def store(key: str) -> list[StoredFrameBatch]:
         batches = []
         folder, its_index = storage.folder(key), index[key]
         with overtaken_as_failure():
             publishing.check_turn(its_index, storage.turn())
-        for batch_key in (batch for partition, batch in steps[mapping_key] if partition == key):
+        for batch_key, positions in parts[key].items():
             name = FrameBatchName(key, its_index.claim, batch_key)
             try:
-                batch = store_frame_batch(folder, its_index, frame_batches(its_index)[batch_key])
+                batch = store_frame_batch(folder, its_index, positions)
                 report.add(name, folder, batch)
             except WriteConflict:
                 raise overtaken() from None
@@ -48,7 +48,7 @@ def store_frames(
             batches.append(batch)
         return batches
 
-    keys = list(dict.fromkeys(partition for partition, _ in steps[mapping_key]))
+    keys = list(parts)
     # In a run over several files, those that fail are left out by the step that collects.
     stored = try_each_file(context, "frame_files", keys, store, SHORT_RETRIES)
     frames = [frame for batches in stored.values() for batch in batches for frame in batch.frames]

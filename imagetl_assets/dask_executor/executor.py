@@ -21,6 +21,7 @@ from imagetl_assets.dask_executor.dagster_internals.prepare import (
 )
 from imagetl_assets.dask_executor.dagster_internals.replacing import left_out
 from imagetl_assets.dask_executor.dagster_internals.steps import free_slots
+from imagetl_assets.dask_executor.run.exit import exit_without_collecting
 from imagetl_assets.dask_executor.run.heartbeat import heartbeat
 from imagetl_assets.dask_executor.run.loop import Run
 from imagetl_assets.dask_executor.run.reexecution import with_steps_never_started
@@ -84,6 +85,7 @@ class DaskExecutor(Executor):
         config = self._config
         prepare_storages()
         prepare_instance(plan_context.instance)
+        exit_without_collecting()
         for line in left_out():
             plan_context.log.debug(line)
         execution_plan = with_steps_never_started(plan_context, execution_plan)
