@@ -129,19 +129,20 @@ def _gif_pictures(
     from PIL import Image
 
     layout = gif.parse(data)
-    width, height, _ = gif.screen_size([layout])
+    width, height = layout.screen
     check_size(width, height, max_pixels)
     check_total(width * height * len(layout.images), max_together)
     canvas = None
     for image in layout.images:
         check_time()
+        check_size(image.width, image.height, max_pixels)  # it may reach beyond the screen
         table, block = gif.image_bytes(image, data)
         drawn = gif.pixels(image, table, block)
         drawn.putpalette(table)
         if image.transparent >= 0:
             drawn.info["transparency"] = image.transparent
         if image.covers(width, height):
-            shown = drawn
+            shown = drawn if drawn.size == (width, height) else drawn.crop((0, 0, width, height))
         else:
             rgba = drawn.convert("RGBA")
             shown = canvas.copy() if canvas else Image.new("RGBA", (width, height))

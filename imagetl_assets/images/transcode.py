@@ -36,7 +36,8 @@ def to_gif(
     Colours are exact where an image has at most 256 (transparency counts as one); otherwise they
     are reduced to the best 255 without dithering. Alpha below 128 becomes transparent. The EXIF
     orientation is applied. Nothing is decoded, and the same bytes are returned, if `data` is a GIF
-    of one image, or of images that each cover the whole screen, and there is no edit.
+    of one image, or of images that each cover the whole screen, which breaks no rule of the format
+    (see `gif.parsing`), and there is no edit.
 
     Raises:
         ImageError: damaged data, an unknown format, or more pixels than allowed.
@@ -46,12 +47,13 @@ def to_gif(
     if not isinstance(data, bytes):
         return palette.encode(edit.apply(data, frame, max_pixels))
     if data.startswith(gif.SIGNATURES):
-        layout = gif.parse(data)
-        screen = gif.screen_size([layout])
-        decode.check_size(screen.width, screen.height, max_pixels)
-        pixels = screen.width * screen.height * len(layout.images)
-        decode.check_total(pixels, decode.ANIMATION * max_pixels)
-        if not edit and (len(layout.images) == 1 or not screen.clear):
+        broken: list[str] = []
+        layout = gif.parse(data, broken.append)
+        width, height = layout.screen
+        decode.check_size(width, height, max_pixels)
+        decode.check_total(width * height * len(layout.images), decode.ANIMATION * max_pixels)
+        as_it_is = len(layout.images) == 1 or not gif.screen_size([layout]).clear
+        if as_it_is and not (edit or broken):
             return data
     encoded = [
         palette.encode(edit.apply(picture, frame, max_pixels))

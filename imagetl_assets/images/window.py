@@ -18,6 +18,7 @@ from imagetl_assets.images.errors import ImageError
 BLOCK_SIZE = 1024 * 1024
 
 _NEWLINES = re.compile(rb"\n*")
+_ZEROS = re.compile(rb"\0*")
 _WHITESPACE = re.compile(rb"[\n\r\t ]*")
 
 
@@ -38,6 +39,12 @@ class Window:
     def over(cls, data: bytes | memoryview) -> Window:
         """Return a window that holds all of `data`."""
         return cls(io.BytesIO(data), len(data))
+
+    def until(self, end: int) -> Window:
+        """Return a window over the same file, as if it ended at `end`."""
+        window = Window(self.file, self._block_size)
+        window.size = min(end, self.size)
+        return window
 
     def settle(self, pos: int) -> None:
         """Move the block, if needed, so that it holds at least half a block from `pos` on.
@@ -105,6 +112,10 @@ class Window:
     def skip_newlines(self, pos: int) -> int:
         """Return the first position from `pos` on that holds no newline."""
         return self._skip(_NEWLINES, pos)
+
+    def skip_zeros(self, pos: int) -> int:
+        """Return the first position from `pos` on that holds no zero byte."""
+        return self._skip(_ZEROS, pos)
 
     def skip_whitespace(self, pos: int) -> int:
         """Return the first position from `pos` on that holds no line end, tab or space."""

@@ -154,6 +154,27 @@ def decode_all(data: bytes) -> list[Image.Image]:
     return shown
 
 
+def render(source: Gif) -> list[Image.Image]:
+    """Show a GIF as browsers do, pixel by pixel, on a screen that is transparent at first."""
+    canvas = Image.new("RGBA", (source.width, source.height))
+    shown = []
+    for picture in source.pictures:
+        table = picture.palette or source.palette
+        image = canvas.copy()
+        for i, index in enumerate(picture.indices):
+            place = picture.left + i % picture.width, picture.top + i // picture.width
+            if index != picture.transparent:
+                colour = table[3 * index : 3 * index + 3] if table else [index] * 3
+                image.putpixel(place, (*colour, 255))
+        shown.append(image)
+        if picture.disposal < 3:
+            canvas = image.copy()
+        if picture.disposal == 2:
+            box = picture.left + picture.width, picture.top + picture.height
+            canvas.paste((0, 0, 0, 0), (picture.left, picture.top, *box))
+    return shown
+
+
 def on_screen(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The image in the upper left of a transparent screen."""
     screen = Image.new("RGBA", size)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO
 
-from imagetl_assets.images import decode
+from imagetl_assets.images import decode, gif
 from imagetl_assets.images.bundles.four_newlines import FourNewlines
 from imagetl_assets.images.bundles.kind import (
     BundleReader,
@@ -92,6 +92,10 @@ class _Run:
 
 def _count(window: Window, format: str) -> int:
     try:
+        if format == "GIF":
+            images: list[gif.GifImage] = []
+            gif.walk(window, 0, images.append, alone=True)
+            return len(images)
         return decode.count_pictures(window.file, format)
     except ImageError:
         return 1

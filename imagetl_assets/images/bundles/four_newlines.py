@@ -16,6 +16,9 @@ cut it. A separator is looked for only from there on. No byte is dropped in sile
 A damaged image must not take its neighbours along. An image that was cut short can by chance seem
 to end at the end of a later image, and nothing in its own structure shows that. So an image is also
 damaged if another one begins inside it, right after a separator, and ends at the same place.
+
+A GIF without its trailer, or with zero bytes between its blocks, seems damaged, too. It is whole if
+it is so alone, up to its separator.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from imagetl_assets.images import gif
 from imagetl_assets.images.bundles.kind import SNIFFED as SNIFFED_OF_FILE
 from imagetl_assets.images.bundles.kind import (
     BundleReader,
@@ -125,7 +129,10 @@ class _Search:
                 yield DamagedFrame(number, pos, end - pos, problem)
             except ImageError as error:
                 end = self._end_of_damaged(pos, pos if error.offset is None else error.offset)
-                yield DamagedFrame(number, pos, end - pos, str(error))
+                if self._whole_alone(pos, end):
+                    yield FrameSpan(number, pos, end - pos, "GIF")
+                else:
+                    yield DamagedFrame(number, pos, end - pos, str(error))
             else:
                 end = found.piece_end
                 if found.end < end and window.search(_CONTENT, 1, found.end, end) >= 0:
@@ -165,6 +172,16 @@ class _Search:
             if at == after or self._complete(at):
                 raise _NoSeparator(self._format_at(at), at)
         return stop
+
+    def _whole_alone(self, pos: int, end: int) -> bool:
+        """Tell whether `pos`..`end` is a GIF that is whole if it is read alone."""
+        if self._format_at(pos) != "GIF":
+            return False
+        try:
+            gif.walk(self._window.until(end), pos, alone=True)
+        except ImageError:
+            return False
+        return True
 
     def _cut_short(self, pos: int, end: int) -> bool:
         """Tell whether the image `pos`..`end` took its end from a later image, which is whole."""

@@ -90,3 +90,15 @@ class GifLayout(Struct, frozen=True, array_like=True, gc=False):
     width: Side
     height: Side
     images: tuple[GifImage, ...]
+
+    @property
+    def screen(self) -> tuple[int, int]:
+        """Width and height of what is shown. A side of 0 pixels is taken as the images need it.
+
+        What an image has beyond the screen is not shown.
+        """
+        corners = [image.corner for image in self.images]
+        return (
+            self.width or max((across for across, _ in corners), default=0),
+            self.height or max((down for _, down in corners), default=0),
+        )
