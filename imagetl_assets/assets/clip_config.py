@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 from dagster import Failure
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from imagetl_assets.assets.checked_config import CheckedConfig
 from imagetl_assets.assets.clip_parts import Part
@@ -16,32 +16,35 @@ DEFAULT_DURATION_MS = 100.0
 
 ONCE = -1
 
-# Browsers take a shorter time for none, and show such a frame for 100 ms.
-_SHORTEST_MS = 20.0
-_LONGEST_MS = 655_350.0
+SLOWEST_FPS = 0.002
+"""Frames a second: about the longest time that a GIF can tell."""
 
 
 class ShownConfig(CheckedConfig):
     """How a clip is called, which frames it shows, and for how long.
 
-    `extension` is that of the names that it can have.
+    Attributes:
+        extension: of the names that it can have.
+        shortest_ms: the shortest time for which browsers show a picture of this format as told.
     """
 
     extension: ClassVar[str]
+    shortest_ms: ClassVar[float] = gif.SHORTEST_MS
 
     filename: str = Field(description="Name of the clip in the partition folder.")
     frame_duration_ms: float | None = Field(
         default=None,
-        ge=0,
-        le=655_350,
+        le=gif.LONGEST_MS,
         description=(
             "How long each frame is shown, in milliseconds. Default: as long as the bundle says, "
-            f"which animations do; else {DEFAULT_DURATION_MS}."
+            f"which animations do, and animated pictures in it; else {DEFAULT_DURATION_MS}."
         ),
     )
     every: int = Field(default=1, ge=1, description="Take every n-th frame only.")
     fps: float | None = Field(
-        default=None, gt=0, description="Frames a second, instead of frame_duration_ms."
+        default=None,
+        ge=SLOWEST_FPS,
+        description="Frames a second, instead of frame_duration_ms.",
     )
 
     realtime: float | None = Field(
@@ -58,8 +61,22 @@ class ShownConfig(CheckedConfig):
     def _is_name(cls, name: str) -> str:
         return check_clip_name(name, cls.extension)
 
+    @field_validator("frame_duration_ms", "fps")
+    @classmethod
+    def _is_not_too_fast(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is None:
+            return None
+        duration = gif.frame_duration(value) if info.field_name == "fps" else value
+        if not duration >= cls.shortest_ms:
+            raise ValueError(
+                f"a {cls.extension} has to show each frame for at least {cls.shortest_ms:g} ms, "
+                f"which is {1000 / cls.shortest_ms:.4g} frames a second: browsers would show it "
+                "for 100 ms"
+            )
+        return value
+
     def durations(self, parts: Sequence[Part]) -> float | list[float]:
-        """Return how long each part is shown, in milliseconds; one number if it is the same.
+        """Return how long each image of the parts is shown, in milliseconds; or one for all.
 
         Raises:
             Failure: it depends on times that are not known.
@@ -67,13 +84,29 @@ class ShownConfig(CheckedConfig):
         if self.fps is not None:
             return gif.frame_duration(self.fps)
         if self.frame_duration_ms is not None:
-            return self.frame_duration_ms
+            return float(self.frame_duration_ms)
         if self.realtime is not None:
-            return _by_time(parts, self.realtime)
-        told = [part.duration_ms for part in parts]
+            shown = _by_time(parts, self.realtime)
+            images = [len(part.layout.images) for part in parts]
+            return [one / n for one, n in zip(shown, images, strict=True) for _ in range(n)]
+        told = self._told(parts)
         if all(duration is None for duration in told):
             return DEFAULT_DURATION_MS
-        return [DEFAULT_DURATION_MS if one is None else one for one in told]
+        return [DEFAULT_DURATION_MS if one is None else self._possible(one) for one in told]
+
+    def too_short(self, parts: Sequence[Part]) -> int:
+        """Return how many images are shown for longer than the bundle says, as it is too short."""
+        if self.fps or self.frame_duration_ms or self.realtime:
+            return 0
+        return sum(one is not None and one < self.shortest_ms for one in self._told(parts))
+
+    @staticmethod
+    def _told(parts: Sequence[Part]) -> list[float | None]:
+        return [duration for part in parts for duration in part.durations_ms]
+
+    @classmethod
+    def _possible(cls, duration_ms: float) -> float:
+        return min(max(gif.as_browsers(duration_ms), cls.shortest_ms), gif.LONGEST_MS)
 
 
 def _by_time(parts: Sequence[Part], speed: float) -> list[float]:
@@ -89,7 +122,7 @@ def _by_time(parts: Sequence[Part], speed: float) -> list[float]:
             allow_retries=False,
         )
     passed = [(after - before) * 1000 / speed for before, after in pairwise(times)]
-    shown = [min(max(one, _SHORTEST_MS), _LONGEST_MS) for one in passed]
+    shown = [min(max(one, gif.SHORTEST_MS), gif.LONGEST_MS) for one in passed]
     return [*shown, sum(shown) / len(shown) if shown else DEFAULT_DURATION_MS]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from imagetl_assets.images import gif
-from imagetl_assets.records import FrameFiles, RawFile
+from imagetl_assets.records import FrameFiles, RawFile, StoredFrame
 from imagetl_assets.storage.base import FileChanged, in_blocks
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import deltas_of
@@ -22,7 +22,8 @@ class Part:
         path: of the file.
         size: in bytes.
         offset: where the same bytes are in the raw file, or None if they are not.
-        duration_ms: how long the bundle shows it, in milliseconds; None if it does not say.
+        durations_ms: how long the bundle shows each of these images, in milliseconds; None if it
+            does not say.
         time: when it was taken or written, in seconds since 1970; None if that is not known.
     """
 
@@ -30,7 +31,7 @@ class Part:
     path: str
     size: int
     offset: int | None
-    duration_ms: float | None = None
+    durations_ms: tuple[float | None, ...] = ()
     time: float | None = None
 
 
@@ -44,12 +45,22 @@ def whole_frames(folder: PartitionFolder, files: FrameFiles, every: int) -> list
             path=f"{folder.frames}/{name}",
             size=frame.size,
             offset=frame.offset,
-            duration_ms=frame.duration_ms,
+            durations_ms=_durations(frame, layout),
             time=frame.time,
         )
         for layout, name, frame in zip(layouts, files.names, frames, strict=True)
         if layout.images
     ]
+
+
+def _durations(frame: StoredFrame, taken: gif.GifLayout) -> tuple[float | None, ...]:
+    """Return how long those images of a frame are shown that are taken.
+
+    A frame that is animated has its own times. That of a single image means nothing in a bundle.
+    """
+    if len(frame.layout.images) > 1:
+        return tuple(image.delay * 10.0 for image in taken.images)
+    return (frame.duration_ms,) * len(taken.images)
 
 
 def screen_of(parts: Sequence[Part]) -> gif.Screen:

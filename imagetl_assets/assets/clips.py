@@ -89,8 +89,13 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
     ) -> Iterator[Output[dict[str, Clip]]]:
         def make(key: str, claim: Claim) -> tuple[Clip, dict[str, Any]]:
             plan = _Plan(format, config, claim, frame_files[key])
-            made, picture = _clip_and_preview(plan)
-            return made, _metadata(plan, made, picture)
+            made, shown_ms, picture = _clip_and_preview(plan)
+            if too_short := plan.config.too_short(plan.whole):
+                context.log.warning(
+                    f"{key}: {too_short:,} images are shown for longer than the bundle says, as "
+                    "browsers would show them for 100 ms"
+                )
+            return made, _metadata(plan, made, shown_ms, picture)
 
         yield from make_clips(context, format.asset_name, storage, make)
 
@@ -118,7 +123,7 @@ class _Plan:
 
     @property
     def durations(self) -> float | list[float]:
-        """How long each of them is shown, in milliseconds; one number if it is the same."""
+        """How long each of their images is shown, in milliseconds; or one number for all."""
         return self.config.durations(self.whole)
 
     @property
@@ -128,7 +133,7 @@ class _Plan:
         return sum(durations) / len(durations) if isinstance(durations, list) else durations
 
 
-def _metadata(plan: _Plan, clip: Clip, picture: str) -> dict[str, Any]:
+def _metadata(plan: _Plan, clip: Clip, shown_ms: int, picture: str) -> dict[str, Any]:
     return {
         "preview": MetadataValue.md(picture),
         "stored at": MetadataValue.url(plan.folder.uri(clip.path)),
@@ -136,18 +141,23 @@ def _metadata(plan: _Plan, clip: Clip, picture: str) -> dict[str, Any]:
         "frames": clip.frames,
         "width in pixels": clip.width,
         "height in pixels": clip.height,
-        "length in seconds": round(plan.duration * clip.frames / 1000, 3),
-        "frame_duration_ms": round(plan.duration, 3),
+        "length in seconds": round(shown_ms / 1000, 3),
+        "frame_duration_ms": round(shown_ms / clip.frames, 3),
+        "frames per second": round(1000 * clip.frames / shown_ms, 3),
     }
 
 
-def _clip_and_preview(plan: _Plan) -> tuple[Clip, str]:
-    """Make the clip, and at the same time Markdown that shows a small animation of it."""
+def _clip_and_preview(plan: _Plan) -> tuple[Clip, int, str]:
+    """Make the clip, and at the same time Markdown that shows a small animation of it.
+
+    Returns:
+        The clip, how long it is in milliseconds, and the Markdown.
+    """
     check_filename(plan.config.filename, plan.files)
     try:
         with ThreadPoolExecutor(1) as pool:
             picture = pool.submit(_preview, plan)
-            return _assemble(plan), picture.result()
+            return *_assemble(plan), picture.result()
     except ImageError as error:
         raise Failure(f"the frames do not make a clip: {error}", allow_retries=False) from None
     except FileChanged:
@@ -158,7 +168,8 @@ def _clip_and_preview(plan: _Plan) -> tuple[Clip, str]:
         ) from None
 
 
-def _assemble(plan: _Plan) -> Clip:
+def _assemble(plan: _Plan) -> tuple[Clip, int]:
+    """Make the clip; return it, and how long it is in milliseconds."""
     folder, files, config, whole = plan.folder, plan.files, plan.config, plan.whole
     if plan.format.takes_differences:
         parts, screen = with_differences(folder, files, whole)
@@ -187,7 +198,7 @@ def _assemble(plan: _Plan) -> Clip:
         claim=plan.claim.name,
     )
     plan.claim.save(clip)
-    return clip
+    return clip, info.duration_ms
 
 
 def _preview(plan: _Plan) -> str:

@@ -43,6 +43,7 @@ class WebpConfig(ShownConfig):
     """How the WebP is called, how it plays, and how good it is."""
 
     extension: ClassVar[str] = "webp"
+    shortest_ms: ClassVar[float] = 11
 
     filename: str = Field(default="clip.webp", description="Its name in the partition folder.")
     quality: float = Field(default=80, ge=0, le=100, description="The higher, the larger it is.")
@@ -64,6 +65,7 @@ class Mp4Config(ShownConfig):
     """How the MP4 is called, how it plays, and how good it is."""
 
     extension: ClassVar[str] = "mp4"
+    shortest_ms: ClassVar[float] = 1
 
     filename: str = Field(default="clip.mp4", description="Its name in the partition folder.")
     crf: float = Field(

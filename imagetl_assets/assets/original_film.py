@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, repeat
 
 from dagster import Failure
 
@@ -39,7 +39,7 @@ def original_film(
     total = sum(len(part.layout.images) for part in whole)
     left_out = {piece.number for piece in files.damaged}
     spans = [span for span in index.frames if span.number not in left_out]
-    shown_for = iter(durations) if isinstance(durations, list) else None
+    shown_for = repeat(durations) if isinstance(durations, float) else iter(durations)
 
     def pictures() -> Iterator[Shown]:
         number = count()
@@ -47,10 +47,8 @@ def original_film(
         for images in each_ahead(lambda original: _decoded(*original, index), originals):
             check_time()
             wanted = [image for image in images if next(number) % config.every == 0]
-            if wanted:
-                duration = next(shown_for) if shown_for else durations
-                assert isinstance(duration, int | float)
-                yield from (Shown(picture, duration) for picture in wanted)
+            for picture in wanted:
+                yield Shown(picture, next(shown_for))
 
     return Film(screen.width, screen.height, total, pictures())
 

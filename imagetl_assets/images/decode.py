@@ -49,6 +49,22 @@ def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Im
     return _other_pictures(io.BytesIO(data), max_pixels, ANIMATION * max_pixels)
 
 
+def timed_pictures(
+    data: bytes, max_pixels: int = MAX_PIXELS
+) -> Iterator[tuple[PIL.Image.Image, float | None]]:
+    """Yield the same as `pictures`, and for how many milliseconds each is shown, if that is told.
+
+    Raises:
+        ImageError: damaged data, an unknown format, or more pixels than allowed.
+    """
+    if data.startswith(gif.SIGNATURES):
+        times = [image.delay * 10 for image in gif.parse(data).images]
+        yield from zip(pictures(data, max_pixels), times, strict=True)
+        return
+    for picture in pictures(data, max_pixels):
+        yield picture, picture.info.get("duration")
+
+
 def shown_pictures(
     file: BinaryIO, first: int = 0, max_pixels: int = MAX_PIXELS
 ) -> Iterator[tuple[PIL.Image.Image, float | None]]:

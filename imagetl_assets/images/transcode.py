@@ -8,6 +8,7 @@ before it. A GIF of a single image is returned as it is, without decoding it.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode, gif, palette
@@ -16,6 +17,8 @@ from imagetl_assets.images.edit import AS_IT_IS, NO_INFO, Edit, FrameInfo
 
 if TYPE_CHECKING:
     import PIL.Image
+
+_UNKNOWN_MS = 100.0  # for each image of an animation whose format tells no time
 
 
 def to_gif(
@@ -35,9 +38,11 @@ def to_gif(
 
     Colours are exact where an image has at most 256 (transparency counts as one); otherwise they
     are reduced to the best 255 without dithering. Alpha below 128 becomes transparent. The EXIF
-    orientation is applied. Nothing is decoded, and the same bytes are returned, if `data` is a GIF
-    of one image, or of images that each cover the whole screen, which breaks no rule of the format
-    (see `gif.parsing`), and there is no edit.
+    orientation is applied. The images of an animation keep their times, see `gif.in_gif`.
+
+    Nothing is decoded, and the same bytes are returned, if `data` is a GIF of one image, or of
+    images that each cover the whole screen, which breaks no rule of the format (see `gif.parsing`),
+    and there is no edit.
 
     Raises:
         ImageError: damaged data, an unknown format, or more pixels than allowed.
@@ -55,16 +60,22 @@ def to_gif(
         as_it_is = len(layout.images) == 1 or not gif.screen_size([layout]).clear
         if as_it_is and not (edit or broken):
             return data
-    encoded = [
-        palette.encode(edit.apply(picture, frame, max_pixels))
-        for picture in decode.pictures(data, max_pixels)
-    ]
+    encoded: list[bytes] = []
+    durations: list[float] = []
+    for picture, duration in decode.timed_pictures(data, max_pixels):
+        encoded.append(palette.encode(edit.apply(picture, frame, max_pixels)))
+        durations.append(_UNKNOWN_MS if duration is None else gif.in_gif(duration))
     if len(encoded) == 1:
         return encoded[0]
-    return join(encoded)
+    return join(encoded, duration_ms=durations)
 
 
-def join(frames: list[bytes], *, duration_ms: float = 100, loop: int | None = 0) -> bytes:
+def join(
+    frames: list[bytes],
+    *,
+    duration_ms: float | Sequence[float] = _UNKNOWN_MS,
+    loop: int | None = 0,
+) -> bytes:
     """Return one animation of a few GIFs that are in memory. Raises ImageError as `assemble`."""
     layouts = [gif.parse(frame) for frame in frames]
     out = io.BytesIO()

@@ -9,11 +9,14 @@ import sys
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import astuple
 from PIL import Image
 
 from imagetl_assets.images import gif
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.gif.timing import delays
 from imagetl_assets.images.transcode import join
 from imagetl_assets_tests.images.builders import Gif, Picture, decode_all, lzw, rgba, still
 
@@ -168,6 +171,19 @@ def test_what_hundredths_cannot_tell_is_carried_on() -> None:
     assert sum(image.delay for image in layout.images) == 25
 
 
+@given(st.lists(st.floats(20, 5000), min_size=1, max_size=30))
+def test_times_are_right_in_sum_and_never_too_short_for_browsers(durations: list[float]) -> None:
+    told = list(delays(durations))
+    assert abs(sum(told) * 10 - sum(durations)) <= 5.001
+    assert min(told) >= 2
+    assert all(abs(10 * one - asked) <= 10 for one, asked in zip(told, durations, strict=True))
+
+
+def test_times_that_browsers_do_not_show_are_made_longer() -> None:
+    assert [gif.in_gif(told) for told in (0, 10, 11, 16.7, 20, 1e9)] == [
+        100, 100, 20, 20, 20, 655_350]  # fmt: skip
+
+
 def test_fps_becomes_a_duration() -> None:
     assert gif.frame_duration(20) == 50
     assert gif.hundredths(gif.frame_duration(30)) == 3
@@ -203,7 +219,7 @@ def test_output_is_only_written() -> None:
     info = gif.assemble(
         ((layout, memoryview(data)) for layout in layouts), sink, screen=gif.screen_size(layouts)
     )
-    assert info == gif.ClipInfo(3, 4, 3, len(b"".join(sink.parts)))
+    assert info == gif.ClipInfo(3, 4, 3, len(b"".join(sink.parts)), 300)
     assert gif.parse(b"".join(sink.parts)).width == 4
 
 

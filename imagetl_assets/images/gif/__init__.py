@@ -9,6 +9,7 @@ made at the speed of copying.
 - `parsing`: read the block structure.
 - `pixels`: decode images, which is left to Pillow.
 - `screens`: the screen that an animation needs, and which of its images are taken.
+- `timing`: for how long images are shown.
 - `assembling`: write an animation.
 - `first_image`: what the first image of an animation needs for decoders to show all others.
 
@@ -19,8 +20,6 @@ from imagetl_assets.images.gif.assembling import (
     ClipInfo,
     Writable,
     assemble,
-    frame_duration,
-    hundredths,
 )
 from imagetl_assets.images.gif.blocks import GREYS, SIGNATURES, image_bytes
 from imagetl_assets.images.gif.layout import (
@@ -34,11 +33,21 @@ from imagetl_assets.images.gif.layout import (
 from imagetl_assets.images.gif.parsing import parse, walk
 from imagetl_assets.images.gif.pixels import check_pixels, pixels
 from imagetl_assets.images.gif.screens import Screen, every_nth, screen_size
+from imagetl_assets.images.gif.timing import (
+    LONGEST_MS,
+    SHORTEST_MS,
+    as_browsers,
+    frame_duration,
+    hundredths,
+    in_gif,
+)
 
 __all__ = [
     "GREYS",
     "KEEP",
+    "LONGEST_MS",
     "NO_DISPOSAL",
+    "SHORTEST_MS",
     "SIGNATURES",
     "TO_BACKGROUND",
     "TO_PREVIOUS",
@@ -47,12 +56,14 @@ __all__ = [
     "GifLayout",
     "Screen",
     "Writable",
+    "as_browsers",
     "assemble",
     "check_pixels",
     "every_nth",
     "frame_duration",
     "hundredths",
     "image_bytes",
+    "in_gif",
     "parse",
     "pixels",
     "screen_size",

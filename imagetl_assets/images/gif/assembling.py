@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -14,9 +13,8 @@ from imagetl_assets.images.gif.blocks import LOOP, SCREEN, SIGNATURES, image_byt
 from imagetl_assets.images.gif.first_image import prepare
 from imagetl_assets.images.gif.layout import KEEP, TO_BACKGROUND, TO_PREVIOUS, GifImage, GifLayout
 from imagetl_assets.images.gif.screens import Screen
+from imagetl_assets.images.gif.timing import delays
 from imagetl_assets.images.time_limit import check_time
-
-_LONGEST = 655_350  # milliseconds
 
 
 class Writable(Protocol):
@@ -28,12 +26,21 @@ class Writable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClipInfo:
-    """What was written: number of images, screen size in pixels, and length in bytes."""
+    """What was written.
+
+    Attributes:
+        frames: number of images.
+        width: of the screen, in pixels.
+        height: of the screen, in pixels.
+        bytes: length of the file.
+        duration_ms: how long all images are shown, in milliseconds, as the file says.
+    """
 
     frames: int
     width: int
     height: int
     bytes: int
+    duration_ms: int
 
 
 def assemble(
@@ -50,8 +57,8 @@ def assemble(
         frames: each GIF's layout and bytes. They are taken one at a time and not kept.
         out: anything with `write`, local or remote.
         screen: the `screen_size` of the same layouts.
-        duration_ms: how long each image is shown, rounded to hundredths of a second; or how long
-            those of each frame are. Then what rounding takes from one is added to the next.
+        duration_ms: how long each image is shown: one number for all, or one for each image of all
+            frames. What rounding to hundredths of a second takes from one is added to the next.
         loop: the NETSCAPE2.0 repeat count: 0 for ever, n for n repetitions after the first
             showing (as browsers count them), None to play once.
 
@@ -63,19 +70,20 @@ def assemble(
         ImageError: there are no images, or bytes that do not fit their layout.
         ValueError: a duration or loop count that GIF cannot hold.
     """
-    delays = _delays(duration_ms)
+    times = delays(duration_ms)
     counted = _Counted(out)
     counted.write(SCREEN.pack(SIGNATURES[1], screen.width, screen.height, 0x70, 0, 0))
     if loop is not None:
         counted.write(_loop(loop))
-    count = 0
+    count = shown_for = 0
     for layout, source in frames:
         check_time()
-        delay = next(delays)
         for image in layout.images:
             table, data = image_bytes(image, source)
             if not count:
                 image, table, data = prepare(image, table, data, clear=screen.clear)
+            delay = next(times)
+            shown_for += delay * 10
             shown = replace(image, delay=delay, disposal=_disposal(image, screen))
             counted.write(image_head(shown, table))
             counted.write(data)
@@ -83,35 +91,7 @@ def assemble(
     if not count:
         raise ImageError("there are no images to make an animation of")
     counted.write(b";")
-    return ClipInfo(count, screen.width, screen.height, counted.bytes)
-
-
-def hundredths(duration_ms: float) -> int:
-    """Return a GIF delay for this many milliseconds. Raises ValueError if GIF cannot hold it."""
-    if not 0 <= duration_ms <= _LONGEST:
-        raise ValueError(f"a frame is shown for 0 to 655,350 milliseconds, not {duration_ms}")
-    return int(duration_ms / 10 + 0.5)
-
-
-def _delays(duration_ms: float | Sequence[float]) -> Iterator[int]:
-    """Yield the GIF delay of each frame, such that the sum is right.
-
-    30 frames a second are 3, 4 and 3 hundredths in turn, as a GIF knows only whole hundredths.
-    """
-    missing = 0.0
-    for duration in repeat(duration_ms) if isinstance(duration_ms, int | float) else duration_ms:
-        hundredths(duration)  # it has to fit
-        missing += duration
-        delay = hundredths(min(max(0, missing), _LONGEST))
-        missing -= delay * 10
-        yield delay
-
-
-def frame_duration(fps: float) -> float:
-    """Return the milliseconds that a frame is shown for at `fps` frames a second."""
-    if not fps > 0:
-        raise ValueError(f"fps must be more than 0, not {fps}")
-    return 1000 / fps
+    return ClipInfo(count, screen.width, screen.height, counted.bytes, shown_for)
 
 
 class _Counted:

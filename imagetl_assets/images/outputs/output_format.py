@@ -27,7 +27,7 @@ class Write(Protocol):
             frames: layout and bytes of each frame file, which is a GIF; taken one at a time.
             out: a file that is only written.
             screen: that all of them fit on.
-            duration_ms: how long each image is shown, in milliseconds; or those of each frame.
+            duration_ms: how long each image is shown, in milliseconds; or one number for each.
             loop: how often the clip is repeated: 0 for ever, None not at all.
 
         Raises:
