@@ -142,7 +142,7 @@ def _find(
             found = bundle.kind_of(window)
             kind = found.name
             pieces = []
-            for piece in found.pieces(window, remarks):
+            for piece in bundle.pieces(found, window, remarks):
                 check_time()
                 pieces.append(piece)
             return found, pieces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import BinaryIO
 
 from imagetl_assets.images.bundles import KINDS, KINDS_BY_NAME
@@ -14,7 +15,8 @@ from imagetl_assets.images.bundles.kind import (
     FrameSpan,
     Remarks,
 )
-from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.errors import BundleError, ImageError
+from imagetl_assets.images.image_formats import FORMATS
 from imagetl_assets.images.unknown import READABLE, what_it_is
 from imagetl_assets.images.window import BLOCK_SIZE, Window
 
@@ -28,6 +30,7 @@ __all__ = [
     "images",
     "kind_of",
     "looks_like_bundle",
+    "pieces",
 ]
 
 
@@ -44,11 +47,31 @@ def find_frames(
 
     Raises:
         OSError: the file cannot be read.
-        BundleError: no frame can be had from it. What is wrong with some of its images raises
-            nothing.
+        BundleError: no frame can be had from it, or something has to be installed for the format
+            of one of them. What else is wrong with some of its images raises nothing.
     """
     window = Window(file, block_size)
-    return kind_of(window).pieces(window, remarks or Remarks())
+    yield from pieces(kind_of(window), window, remarks or Remarks())
+
+
+def pieces(
+    kind: BundleKind, window: Window, remarks: Remarks
+) -> Iterator[FrameSpan | DamagedFrame]:
+    """Yield the pieces of a bundle of this kind. It raises what `find_frames` raises."""
+    for piece in kind.pieces(window, remarks):
+        if isinstance(piece, FrameSpan) and (missing := missing_for(piece.format)):
+            name = f" ({piece.name})" if piece.name else ""
+            raise BundleError(
+                f"frame {piece.number}{name} in it is an image in the format {piece.format}: "
+                f"{missing}"
+            )
+        yield piece
+
+
+@lru_cache(maxsize=64)
+def missing_for(format: str) -> str | None:
+    """Return what is missing to decode images in this format, if anything."""
+    return FORMATS[format].missing() if format in FORMATS else None
 
 
 def kind_of(window: Window) -> BundleKind:

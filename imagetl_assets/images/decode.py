@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from imagetl_assets.images import gif, image_formats
+from imagetl_assets.images import gif
+from imagetl_assets.images.decoding import apng, png
+from imagetl_assets.images.decoding.colours import in_srgb
+from imagetl_assets.images.decoding.depth import eight_bit, like
+from imagetl_assets.images.decoding.limits import ANIMATION, MAX_PIXELS, check_size, check_total
+from imagetl_assets.images.decoding.opening import format_of, opened
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.time_limit import OutOfTime, check_time
 
@@ -21,21 +26,6 @@ if TYPE_CHECKING:
     import PIL.Image
 
 Picture: TypeAlias = "PIL.Image.Image"
-
-MAX_PIXELS = 64_000_000
-"""Default limit for one picture.
-
-Converting one of that size takes up to 0.95 GB beside its encoded bytes; 1.2 GB if it is resized.
-"""
-
-ANIMATION = 4
-"""All images of an animation together may have this many times the pixels of one picture.
-
-Each of them counts with all pixels of the animation, however few it changes: so many are composed
-and converted for it. A frame of the most pixels that are allowed takes about ten seconds.
-"""
-
-_FORMATS = [name for name in image_formats.FORMATS if name != "GIF"]
 
 
 def pictures(data: bytes, max_pixels: int = MAX_PIXELS) -> Iterator[PIL.Image.Image]:
@@ -98,12 +88,12 @@ def exif_time(data: bytes) -> float | None:
 
     EXIF tells it without a time zone: UTC is assumed.
     """
-    from PIL import ExifTags, Image
+    from PIL import ExifTags
 
     if data.startswith(gif.SIGNATURES):
         return None
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+        with opened(io.BytesIO(data)) as picture:
             exif = picture.getexif()
             told = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal)
             text = str(told or exif.get(ExifTags.Base.DateTime))
@@ -113,24 +103,13 @@ def exif_time(data: bytes) -> float | None:
         return None
 
 
-def count_pictures(file: BinaryIO, format: str) -> int:
+def count_pictures(file: BinaryIO) -> int:
     """Return how many images a picture has. Raises ImageError if that cannot be told."""
-    from PIL import Image
-
-    file.seek(0)
     try:
-        with Image.open(file, formats=[format]) as picture:
+        with opened(file) as picture:
             return len(_numbers(picture))
     except Exception as error:  # damaged data make Pillow raise errors of any kind
         raise ImageError(f"the picture cannot be decoded: {error}") from error
-
-
-def check_size(width: int, height: int, max_pixels: int) -> None:
-    """Raise ImageError if a picture of this size has too many pixels, or too many for a GIF."""
-    if width * height > max_pixels:
-        raise ImageError(f"{width} x {height} pixels are more than the {max_pixels:,} allowed")
-    if max(width, height) > 0xFFFF:
-        raise ImageError(f"{width} x {height} pixels are more than a GIF can hold")
 
 
 def _gif_pictures(
@@ -177,10 +156,11 @@ def _other_pictures(
     file: BinaryIO, max_pixels: int, max_together: int | None, first: int = 0
 ) -> Iterator[PIL.Image.Image]:
     """Yield the images of a picture that is no GIF, from the image `first` on."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(file, formats=_FORMATS) as picture:
+    with _errors_of_pillow():
+        if format_of(file) == "PNG":
+            yield from islice(_png_pictures(file.read(), max_pixels, max_together), first, None)
+            return
+        with opened(file, max_pixels) as picture:
             total = 0
             numbers = _numbers(picture)
             for number in numbers[first:]:
@@ -190,7 +170,42 @@ def _other_pictures(
                 total += picture.width * picture.height
                 check_total(total, max_together)
                 picture.load()
-                yield _upright(_eight_bit(picture), alone=len(numbers) == 1)
+                yield in_srgb(_upright(eight_bit(picture), alone=len(numbers) == 1))
+
+
+def _png_pictures(
+    data: bytes, max_pixels: int, max_together: int | None
+) -> Iterator[PIL.Image.Image]:
+    data = png.sound(data)
+    with opened(io.BytesIO(data)) as picture:
+        numbers = _numbers(picture)
+        check_size(picture.width, picture.height, max_pixels)
+        check_total(picture.width * picture.height * len(numbers), max_together)
+        if not getattr(picture, "is_animated", False):
+            yield in_srgb(_upright(png.load(picture, data), alone=True))
+            return
+        for count, (shown, duration) in enumerate(apng.composed(data, _still_png), 1):
+            check_time()
+            shown = like(picture, shown)
+            shown.info = {"duration": duration}
+            yield _upright(shown, alone=True)
+            if count == len(numbers):
+                return
+    raise ImageError("the file has fewer images than it says")
+
+
+def _still_png(data: bytes) -> PIL.Image.Image:
+    with opened(io.BytesIO(data)) as picture:
+        return in_srgb(png.load(picture, data))
+
+
+@contextmanager
+def _errors_of_pillow() -> Iterator[None]:
+    """Let what Pillow raises be an ImageError, whose message is for people."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        yield
     except (ImageError, MemoryError, OutOfTime):
         raise
     except Image.DecompressionBombError as error:
@@ -202,12 +217,6 @@ def _other_pictures(
         ) from error
     except Exception as error:  # damaged data make Pillow raise errors of any kind
         raise ImageError(f"the picture cannot be decoded: {error}") from error
-
-
-def check_total(pixels: int, max_together: int | None) -> None:
-    """Raise ImageError if the images of an animation have too many pixels together."""
-    if max_together is not None and pixels > max_together:
-        raise ImageError(f"the animation has more than {max_together:,} pixels")
 
 
 def _upright(picture: PIL.Image.Image, *, alone: bool) -> PIL.Image.Image:
@@ -233,51 +242,7 @@ def _numbers(picture: PIL.Image.Image) -> range:
     """Return which of the file's images are meant to be shown."""
     if picture.format == "MPO":  # a photo; what follows are previews and gain maps
         return range(1)
+    if picture.format == "HEIF":  # it is opened at its main image; the others are no film
+        return range(picture.tell(), picture.tell() + 1)
     # The first image of an animated PNG may be one for decoders that cannot animate.
     return range(bool(getattr(picture, "default_image", False)), getattr(picture, "n_frames", 1))
-
-
-def _eight_bit(picture: PIL.Image.Image) -> PIL.Image.Image:
-    """Return a picture whose channels have 8 bits, and whose colours are not multiplied by alpha.
-
-    Grey of 9 to 16 bits becomes the share of the highest value that it can have. In grey pictures
-    of other kinds of numbers, the lowest and the highest value that occur become 0 and 255. What is
-    no number (NaN) becomes 0, and what is infinite becomes 0 or 255.
-    """
-    from PIL import Image
-
-    if picture.mode in ("La", "RGBa"):
-        return _like(picture, picture.convert(picture.mode.upper()))
-    if not picture.mode.startswith(("I", "F")):
-        return picture
-    import numpy as np
-
-    grey = np.array(picture, dtype=np.float32)
-    if picture.mode.startswith("I;16"):
-        low, high = 0.0, float(2 ** _bits(picture) - 1)
-    else:
-        finite = grey[np.isfinite(grey)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-        del finite
-    scale = 255 / (high - low) if high > low else 0.0
-    np.nan_to_num(grey, copy=False, nan=low, posinf=high, neginf=low)
-    grey -= low
-    grey *= scale
-    grey += 0.5
-    np.clip(grey, 0, 255, out=grey)
-    return _like(picture, Image.fromarray(grey.astype(np.uint8)))
-
-
-def _bits(picture: PIL.Image.Image) -> int:
-    """Return how many bits a grey value has, which is 16 unless a TIFF tells another number."""
-    tags = getattr(picture, "tag_v2", None) or {}
-    (bits, *_) = tags.get(258, (16,))
-    return bits if 8 < bits <= 16 else 16
-
-
-def _like(picture: PIL.Image.Image, converted: PIL.Image.Image) -> PIL.Image.Image:
-    """Return a converted picture with what is known of it, and its orientation."""
-    converted.info = picture.info
-    with suppress(Exception):  # EXIF data that cannot be read do not count
-        converted.getexif()[0x0112] = picture.getexif().get(0x0112, 1)
-    return converted

@@ -17,7 +17,7 @@ from importlib import import_module
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
-from imagetl_assets.images import decode
+from imagetl_assets.images.decoding.limits import MAX_PIXELS, check_size
 from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.new_size import Box, NewSize, in_box
 
@@ -71,7 +71,7 @@ class Edit:
         return self.function is not None or self.caption is not None
 
     def apply(
-        self, picture: PIL.Image.Image, frame: FrameInfo, max_pixels: int = decode.MAX_PIXELS
+        self, picture: PIL.Image.Image, frame: FrameInfo, max_pixels: int = MAX_PIXELS
     ) -> PIL.Image.Image:
         """Return the picture as it is to be stored.
 
@@ -108,7 +108,7 @@ def resized(picture: PIL.Image.Image, resize: NewSize, max_pixels: int) -> PIL.I
             raise ValueError(f"resize must be more than 0, not {resize}")
         size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
     try:
-        decode.check_size(*size, max_pixels)
+        check_size(*size, max_pixels)
     except ImageError as error:
         raise ResizeError(f"resize asks for too much: {error}") from None
     mode = "RGBA" if picture.has_transparency_data else "RGB"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode, gif, palette
-from imagetl_assets.images.decode import MAX_PIXELS
+from imagetl_assets.images.decoding.limits import ANIMATION, MAX_PIXELS, check_size, check_total
 from imagetl_assets.images.edit import AS_IT_IS, NO_INFO, Edit, FrameInfo
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def to_gif(
     """Return the picture as one GIF, with all of its images in order if it is animated.
 
     Args:
-        data: an encoded picture: GIF, PNG, JPEG, BMP, WebP or TIFF. Or one that is decoded.
+        data: an encoded picture in one of `image_formats.FORMATS`. Or one that is decoded.
         max_pixels: the limit for one image; all images of an animation may have 4 times as many.
         edit: what is done to each picture before.
         frame: what is known of the frame, for the edit.
@@ -55,8 +55,8 @@ def to_gif(
         broken: list[str] = []
         layout = gif.parse(data, broken.append)
         width, height = layout.screen
-        decode.check_size(width, height, max_pixels)
-        decode.check_total(width * height * len(layout.images), decode.ANIMATION * max_pixels)
+        check_size(width, height, max_pixels)
+        check_total(width * height * len(layout.images), ANIMATION * max_pixels)
         as_it_is = len(layout.images) == 1 or not gif.screen_size([layout]).clear
         if as_it_is and not (edit or broken):
             return data

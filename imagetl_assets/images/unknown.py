@@ -4,8 +4,8 @@ from __future__ import annotations
 
 READABLE = (
     "What can be read: folders of images; ZIP and TAR archives of images; videos; animated GIF, "
-    "PNG and WebP, and TIFF; GIF, PNG, JPEG, BMP, WebP or TIFF images with four newlines between "
-    "them"
+    "PNG, WebP and AVIF, and TIFF; GIF, PNG, JPEG, BMP, WebP, TIFF, AVIF, HEIF, JPEG 2000 or "
+    "JPEG XL images with four newlines between them"
 )
 
 _HTML = (b"<!doctype html", b"<html", b"<head", b"<body")

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from imagetl_assets.images.image_formats import FORMATS
+
 SEPARATOR = b"\n\n\n\n"
 
 
@@ -125,9 +127,10 @@ def encode(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def one_of_each() -> dict[str, bytes]:
-    """An image in each format that a bundle may hold."""
+    """An image in each format that a bundle may hold, and that can be written here."""
     image = picture()
-    return {
+    others = {name: encode_other(image, name) for name in OTHERS if FORMATS[name].missing() is None}
+    return others | {
         "GIF": still(),
         "PNG": encode(image, "PNG"),
         "JPEG": encode(image, "JPEG"),
@@ -135,6 +138,26 @@ def one_of_each() -> dict[str, bytes]:
         "WEBP": encode(image, "WEBP", lossless=True),
         "TIFF": encode(image, "TIFF"),
     }
+
+
+OTHERS: dict[str, dict[str, object]] = {
+    "AVIF": {"quality": 100},
+    "HEIF": {"quality": -1},
+    "JPEG2000": {},
+    "JXL": {"lossless": True, "use_container": True},
+}
+"""Formats that take a plugin, or that Pillow may be built without, with options for them."""
+
+
+def encode_other(image: Image.Image, name: str, **options: object) -> bytes:
+    """An image in a format of `OTHERS`."""
+    if name == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    elif name == "JXL":
+        import pillow_jxl  # noqa: F401  # registers itself
+    return encode(image, name, **{**OTHERS[name], **options})
 
 
 def rgba(image: Image.Image) -> Image.Image:

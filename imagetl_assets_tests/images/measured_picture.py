@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagetl_assets.images.decode import MAX_PIXELS
+from imagetl_assets.images.decoding.limits import MAX_PIXELS
 from imagetl_assets.images.edit import Edit
 from imagetl_assets.images.gif import check_pixels
 from imagetl_assets.images.transcode import to_gif

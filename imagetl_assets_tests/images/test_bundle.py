@@ -38,7 +38,7 @@ def test_a_bundle_of_all_formats() -> None:
     bundle = SEPARATOR.join(EACH.values())
     found = pieces(bundle)
     assert [piece.format for piece in found if isinstance(piece, FrameSpan)] == list(EACH)
-    assert [piece.number for piece in found] == list(range(6))
+    assert [piece.number for piece in found] == list(range(len(EACH)))
     assert contents(bundle) == list(EACH.values())
 
 
@@ -107,7 +107,7 @@ def test_every_truncation_of_every_format(kind: str, separator: bytes) -> None:
     """One frame is cut short anywhere: it alone is reported, with its number and offset."""
     whole = EACH[kind]
     for other in EACH.values() if separator == SEPARATOR else (still(7), EACH["JPEG"]):
-        for length in range(1, len(whole)):
+        for length in range(1, len(whole), max(1, len(whole) // 200)):
             images = [still(5), whole[:length], other, still(6)]
             if images[1].endswith((b"\n", b"\r", b"\t", b" ")):
                 continue
@@ -115,7 +115,7 @@ def test_every_truncation_of_every_format(kind: str, separator: bytes) -> None:
             intact = [p for p in found if isinstance(p, FrameSpan)]
             assert [p.number for p in intact] in ([0, 2, 3], [0, 1, 2, 3]), (length, found)
             if len(intact) == 4:  # only what no decoder misses was cut off
-                assert kind in ("GIF", "TIFF", "PNG", "BMP", "WEBP"), (length, found)
+                assert kind != "JPEG", (length, found)
                 assert kind != "GIF" or length == len(whole) - 1
             else:
                 (damaged,) = (p for p in found if isinstance(p, DamagedFrame))
@@ -234,8 +234,7 @@ def test_a_file_that_shrinks_is_no_damaged_frame() -> None:
         (b"\x1f\x8b\x08\0", "gzip"),
         (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS"),
         (b"%PDF-1.7\n%\xe2\xe3" + bytes(99), "(application/pdf)"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99), "it seems to be: HEIF Image format"),
-        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1" + bytes(99), "(image/avif)"),
+        (b"8BPS\0\1" + bytes(99), "hotoshop"),
         (b"7z\xbc\xaf'\x1c\0\4" + bytes(99), "7-Zip"),
         (b"\x7fELF\2\1\1" + bytes(99), "ELF executable"),
         (b"a letter\nto somebody", "it starts like a text (61 20 6c"),

@@ -1,4 +1,4 @@
-"""A picture within the limits takes no more memory than `decode.MAX_PIXELS` says."""
+"""A picture within the limits takes no more memory than `limits.MAX_PIXELS` says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One image file with several images, alone: animated GIF, PNG or WebP, or a TIFF of many pages.
+"""One image file with several images, alone: animated GIF, PNG, WebP or AVIF, or TIFF of pages.
 
 Strategy: an animated image tells how each image differs from the one before, so an image can be had
 only after those before it. Each mapped step decodes the file from its start to the last image that
@@ -29,7 +29,7 @@ from imagetl_assets.images.errors import BundleError, ImageError
 from imagetl_assets.images.image_formats import SNIFFED, sniff
 from imagetl_assets.images.window import Window
 
-_FORMATS = {"GIF", "PNG", "WEBP", "TIFF"}
+_FORMATS = {"GIF", "PNG", "WEBP", "TIFF", "AVIF"}
 
 
 class Animation:
@@ -96,6 +96,6 @@ def _count(window: Window, format: str) -> int:
             images: list[gif.GifImage] = []
             gif.walk(window, 0, images.append, alone=True)
             return len(images)
-        return decode.count_pictures(window.file, format)
+        return decode.count_pictures(window.file)
     except ImageError:
         return 1

@@ -21,6 +21,9 @@ SAME_NAME = "files with the name of a later one, which takes their place"
 EXTENSIONS = {
     **{"gif": "GIF", "png": "PNG", "apng": "PNG", "webp": "WEBP", "bmp": "BMP", "dib": "BMP"},
     **{"jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "tif": "TIFF", "tiff": "TIFF"},
+    **{"avif": "AVIF", "avifs": "AVIF", "heic": "HEIF", "heif": "HEIF", "hif": "HEIF"},
+    **{"jp2": "JPEG2000", "j2k": "JPEG2000", "jpf": "JPEG2000", "jpx": "JPEG2000"},
+    **{"j2c": "JPEG2000", "jpc": "JPEG2000", "jxl": "JXL"},
 }
 """The formats of images by the ends of their names, in small letters."""
 

@@ -24,6 +24,7 @@ from imagetl_assets.images.bundles.kind import (
     Remarks,
 )
 from imagetl_assets.images.errors import BundleError, ImageError
+from imagetl_assets.images.image_formats import sniff
 from imagetl_assets.images.window import Window
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
 
-# Brands of files that are built like an MP4, but hold pictures (HEIF, AVIF, Canon's raw photos).
-_PICTURES = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"crx ")
+_RAW_PHOTO = b"crx "  # the brand of Canon's raw photos, which are built like an MP4
 _QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip")
 _MATROSKA = b"\x1a\x45\xdf\xa3"
 _HIGH_DEFINITION = 720  # rows: from here on, colours are BT.709 if a video does not say
@@ -50,7 +50,7 @@ class Video:
         """Tell whether the first bytes are those of a container of videos."""
         head = window.peek(0, 12)
         if head[4:8] == b"ftyp":
-            return head[8:12] not in _PICTURES
+            return sniff(head) is None and head[8:12] != _RAW_PHOTO
         is_avi = head.startswith(b"RIFF") and head[8:12] == b"AVI "
         return is_avi or head.startswith(_MATROSKA) or head[4:8] in _QUICKTIME
 

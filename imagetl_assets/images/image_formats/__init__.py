@@ -8,11 +8,15 @@ decoded, and what can be jumped over is not read.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from imagetl_assets.images import gif
 from imagetl_assets.images.image_formats.bmp import BMP
 from imagetl_assets.images.image_formats.format import SNIFFED, ImageFormat
+from imagetl_assets.images.image_formats.heif import AVIF, HEIF
 from imagetl_assets.images.image_formats.jpeg import JPEG
+from imagetl_assets.images.image_formats.jpeg_2000 import JPEG2000
+from imagetl_assets.images.image_formats.jpeg_xl import JXL
 from imagetl_assets.images.image_formats.png import PNG
 from imagetl_assets.images.image_formats.tiff import TIFF
 from imagetl_assets.images.image_formats.webp import WEBP
@@ -26,17 +30,29 @@ FORMATS: dict[str, ImageFormat] = {
     "WEBP": WEBP,
     "BMP": BMP,
     "TIFF": TIFF,
+    "AVIF": AVIF,
+    "HEIF": HEIF,
+    "JPEG2000": JPEG2000,
+    "JXL": JXL,
 }
 """All formats that a bundle may hold, by the names that Pillow has for them."""
 
-SIGNATURE = re.compile(
-    b"|".join(b"(?P<%s>%s)" % (name.encode(), f.signature) for name, f in FORMATS.items()),
-    re.DOTALL,
-)
-"""Matches where an image of any format begins. The group that matches has the format's name."""
+
+def _any_of(signatures: Iterable[tuple[str, bytes]]) -> re.Pattern[bytes]:
+    groups = (b"(?P<%s>%s)" % (name.encode(), signature) for name, signature in signatures)
+    return re.compile(b"|".join(groups), re.DOTALL)
+
+
+SIGNATURE = _any_of((name, one.searched_for or one.signature) for name, one in FORMATS.items())
+"""Matches where an image of any format begins, anywhere in a file.
+
+The group that matches has the format's name.
+"""
+
+_EXPECTED = _any_of((name, one.signature) for name, one in FORMATS.items())
 
 
 def sniff(head: bytes) -> str | None:
     """Return the format of an image by its first `SNIFFED` bytes, or None if it is not known."""
-    match = SIGNATURE.match(head)
+    match = _EXPECTED.match(head)
     return match.lastgroup if match else None

@@ -1,0 +1,72 @@
+"""Open an encoded picture with Pillow, and with the plugin that its format takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO
+
+from imagetl_assets.images.decoding import jpeg_xl
+from imagetl_assets.images.decoding.limits import MAX_PIXELS, check_size
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.image_formats import FORMATS, SNIFFED, sniff
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+_ORIENTATION = 0x0112
+_BRANDS = 64  # bytes, in which a HEIF tells what it is compatible with
+
+
+def format_of(file: BinaryIO) -> str:
+    """Return the format of the picture in a file, by the name that Pillow has for it.
+
+    Raises:
+        ImageError: the format is not known, or something is missing that it takes.
+    """
+    file.seek(0)
+    head = file.read(_BRANDS)
+    file.seek(0)
+    format = sniff(head[:SNIFFED])
+    if format is None:
+        raise ImageError(
+            "the picture cannot be decoded: no known format begins with the bytes "
+            f"{head[:8].hex(' ')}"
+        )
+    if format == "HEIF" and b"avif" in head:
+        format = "AVIF"
+    if missing := FORMATS[format].missing():
+        raise ImageError(f"it is a picture in the format {format}, but {missing}")
+    return format
+
+
+def opened(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> ImageFile:
+    """Return the picture in a file.
+
+    Nothing of it is decoded yet, but if it is a JPEG XL. That has at most `max_pixels`.
+
+    Raises:
+        ImageError: the format is not known, or something is missing that it takes.
+        Exception: of any kind that Pillow raises for damaged data.
+    """
+    from PIL import Image
+
+    format = format_of(file)
+    if format == "HEIF":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    elif format == "JXL":
+        return _jpeg_xl(file, max_pixels)
+    return Image.open(file, formats=[format])
+
+
+def _jpeg_xl(file: BinaryIO, max_pixels: int) -> ImageFile:
+    import pillow_jxl  # noqa: F401  # registers itself
+    from PIL import Image
+
+    width, height = jpeg_xl.size(file.read())
+    file.seek(0)
+    check_size(width, height, max_pixels)
+    picture = Image.open(file, formats=["JXL"])
+    if not getattr(picture, "jpeg", False):  # it is upright: the orientation is of the codestream
+        picture.getexif().pop(_ORIENTATION, None)
+    return picture

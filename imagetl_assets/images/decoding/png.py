@@ -1,0 +1,116 @@
+"""The image of a PNG as its chunks say: which of them are sound, and what is transparent.
+
+Pillow reads PNGs, but does not look at the checksums of their pixels, and compares the transparent
+colour of tRNS with pixels that it has already brought to 8 bits.
+Source: https://www.w3.org/TR/png-3/.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from imagetl_assets.images.decoding.depth import eight_bit, like
+from imagetl_assets.images.errors import ImageError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_BIT_DEPTH, _COLOUR_TYPE = 24, 25  # where they are in a PNG
+_GREY, _RGB = 0, 2
+
+# Chunks that need not be understood, but without which another picture would be seen.
+_SEEN = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the kind of each chunk, where it begins and where it ends, up to IEND or to a cut.
+
+    A chunk begins with its length, and ends with its checksum. What is in it has 12 bytes less.
+    """
+    at = len(SIGNATURE)
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        if end > len(data):
+            return
+        kind = data[at + 4 : at + 8]
+        yield kind, at, end
+        if kind == b"IEND":
+            return
+        at = end
+
+
+def sound(data: bytes) -> bytes:
+    """Return the PNG without what is damaged in it and need not be known to show it.
+
+    Raises:
+        ImageError: a checksum is wrong, and what is seen depends on what it is of.
+    """
+    view = memoryview(data)
+    damaged = []
+    for kind, at, end in chunks(data):
+        if crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+            if kind[:1].isupper() or kind in _SEEN:
+                name = kind.decode("ascii", "replace")
+                raise ImageError(f"the checksum of a PNG chunk ({name}) is wrong", at)
+            damaged.append((at, end))
+    for at, end in reversed(damaged):
+        data = data[:at] + data[end:]
+    return data
+
+
+def load(picture: PIL.Image.Image, data: bytes) -> PIL.Image.Image:
+    """Return the image of a PNG, with 8 bits a channel, transparent where tRNS says so.
+
+    Args:
+        picture: opened, and not loaded yet.
+        data: what it was opened from.
+    """
+    told = picture.info.get("transparency")
+    bits, colour_type = data[_BIT_DEPTH], data[_COLOUR_TYPE]
+    if told is None or colour_type not in (_GREY, _RGB) or bits == 1:
+        picture.load()
+        return eight_bit(picture)
+    # Only so many of the 16 bits of each number count (section 11.3.1.1).
+    most = (1 << bits) - 1
+    if bits < 16:
+        picture.load()
+        scaled = [(value & most) * 255 // most for value in _numbers(told)]
+        picture.info["transparency"] = scaled[0] if colour_type == _GREY else tuple(scaled)
+        return picture
+    del picture.info["transparency"]
+    if colour_type == _GREY:
+        return _grey_with_alpha(picture, told)
+    return _rgb_with_alpha(picture, data, told)
+
+
+def _numbers(told: Any) -> tuple[int, ...]:
+    return told if isinstance(told, tuple) else (told,)
+
+
+def _grey_with_alpha(picture: PIL.Image.Image, transparent: int) -> PIL.Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    alpha = Image.fromarray((np.asarray(picture) != transparent).astype(np.uint8) * 255)
+    shown = Image.merge("LA", (eight_bit(picture), alpha))
+    return like(picture, shown)
+
+
+def _rgb_with_alpha(
+    picture: PIL.Image.Image, data: bytes, transparent: tuple[int, ...]
+) -> PIL.Image.Image:
+    """Compare all 16 bits. Pillow keeps 8 of them, so it reads the others from a second opening."""
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as low:
+        low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+        pixels = np.asarray(picture).astype(np.uint16) << 8 | np.asarray(low)
+    opaque = (pixels != np.array(transparent, np.uint16)).any(-1)
+    shown = picture.convert("RGB")
+    shown.putalpha(Image.fromarray(opaque.astype(np.uint8) * 255))
+    return like(picture, shown)
