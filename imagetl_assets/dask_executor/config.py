@@ -107,6 +107,14 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "that are longer in one call into C which does not release Python's lock (GIL)."
         ),
     ),
+    "performance_report": Field(
+        bool,
+        default_value=False,
+        description=(
+            "Store Dask's performance report of the run, a page of HTML, beside its compute logs. "
+            "It needs the package bokeh where the scheduler runs."
+        ),
+    ),
     "same_environment": Field(
         [str],
         default_value=[],
@@ -132,6 +140,7 @@ class ExecutorConfig:
     max_worker_losses: int = 2
     worker_timeout: float = 60
     worker_silence: float = 90
+    performance_report: bool = False
     same_environment: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -175,5 +184,6 @@ class ExecutorConfig:
             max_worker_losses=config["max_worker_losses"],
             worker_timeout=config["worker_timeout"],
             worker_silence=config["worker_silence"],
+            performance_report=config["performance_report"],
             same_environment=tuple(config.get("same_environment") or ()),
         )

@@ -115,5 +115,7 @@ class DaskExecutor(Executor):
             try:
                 yield run.start_event()
                 yield from run.events()
+                if config.performance_report:
+                    yield from run.report()
             finally:
                 run.close()

@@ -19,6 +19,7 @@ from imagetl_assets.dask_executor.wire.messages import Message, from_wire
 
 PING_SECONDS = 5.0
 LINGER_SECONDS = 0.05
+REPORT_SECONDS = 60.0
 
 RUN_BATCH = "imagetl_assets.dask_executor.worker.batch.run_batch"
 INTERRUPT = "imagetl_assets.dask_executor.worker.interrupts.interrupt"
@@ -26,6 +27,12 @@ INTERRUPT = "imagetl_assets.dask_executor.worker.interrupts.interrupt"
 
 async def _remove_worker(dask_scheduler: Any, address: str) -> None:
     await dask_scheduler.remove_worker(address, stimulus_id="dagster-worker-is-silent")
+
+
+def _begin_report(dask_scheduler: Any) -> dict[str, Any]:
+    """Have the scheduler note its tasks; return what to ask it for their report with."""
+    dask_scheduler.get_task_stream(start=0, stop=0)
+    return {"start": time.time(), "last_count": dask_scheduler.monitor.count, "code": ""}
 
 
 class Cluster:
@@ -54,6 +61,7 @@ class Cluster:
         self._question: Callable[[], Any] | None = None
         self._answered: set[str] = set()
         self._ping: Any = None
+        self._report_begun: Any = None
         self._last_answer = time.monotonic()
         # The scheduler forgets a topic that bears a client's name some time after the client left.
         self.topic: str = client.id
@@ -170,6 +178,26 @@ class Cluster:
         """Note with the scheduler that a question of a worker is answered; see `wire.messages`."""
         keys = [token, execution]
         self._in_background(self._client.scheduler.set_metadata, keys=keys, value=question)
+
+    def begin_report(self) -> None:
+        """Have the scheduler note from now on what `report` needs."""
+        self._report_begun = self._in_background(self._client._run_on_scheduler, _begin_report)
+
+    def report(self) -> str:
+        """Return Dask's performance report since `begin_report`, a page of HTML.
+
+        Raises:
+            DaskClusterError: the scheduler cannot make one.
+        """
+        try:
+            since = self._report_begun.result(timeout=REPORT_SECONDS)
+            report = self._client.scheduler.performance_report
+            return str(self._in_background(report, **since).result(timeout=REPORT_SECONDS))
+        except ImportError as error:
+            raise DaskClusterError(
+                f"Dask needs the package bokeh for it: install bokeh where the scheduler "
+                f"at {self.address} runs ({error})"
+            ) from None
 
     def interrupt(self, token: str, patience: float) -> None:
         """Interrupt what the workers are running of a run; waits `patience` seconds at most."""

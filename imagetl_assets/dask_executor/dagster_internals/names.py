@@ -41,6 +41,10 @@ from dagster._core.execution.tags import get_tag_concurrency_limits_config
 # How the process of a run is watched.
 from dagster._core.launcher import DefaultRunLauncher, WorkerStatus
 from dagster._core.launcher.base import CheckRunHealthResult
+
+# Where compute logs are kept.
+from dagster._core.storage.compute_log_manager import ComputeIOType
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.error import serializable_error_info_from_exc_info
 from dagster_shared.error import SerializableErrorInfo
@@ -65,6 +69,7 @@ __all__ = [
     "AssetRecord",
     "CheckRunHealthResult",
     "CodePointer",
+    "ComputeIOType",
     "DagsterExecutionInterruptedError",
     "DefaultRunLauncher",
     "EngineEventData",
@@ -78,6 +83,7 @@ __all__ = [
     "InstanceConcurrencyContext",
     "InstanceRef",
     "KnownExecutionState",
+    "LocalComputeLogManager",
     "PastExecutionState",
     "PlanExecutionContext",
     "PlanExecutionContextManager",

@@ -9,6 +9,7 @@
 - `time_limits`: what is waited for in vain
 - `stopping`: what happens when the run is interrupted
 - `event_writer`: writes events into the event log
+- `report`: Dask's performance report of a run
 - `reexecution`: mapped steps that Dagster leaves out of a re-execution from failure
 - `worker_check`: how a worker differs from the run's process
 """

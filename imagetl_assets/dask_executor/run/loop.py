@@ -22,6 +22,7 @@ from imagetl_assets.dask_executor.run import worker_check
 from imagetl_assets.dask_executor.run.event_writer import EventWriter
 from imagetl_assets.dask_executor.run.events import take_end, take_events
 from imagetl_assets.dask_executor.run.losses import take_loss, take_worker_loss
+from imagetl_assets.dask_executor.run.report import store_report
 from imagetl_assets.dask_executor.run.state import named
 from imagetl_assets.dask_executor.run.stopping import INTERRUPT_SECONDS, stop
 from imagetl_assets.dask_executor.run.submitting import Submitter
@@ -52,6 +53,8 @@ class Run:
         self._submitter = Submitter(state, plan)
         self._time_limits = TimeLimits(state)
         self._writer = EventWriter(state.context.instance, state.context.run_id)
+        if state.config.performance_report:
+            state.cluster.begin_report()
         state.cluster.ask_workers(worker_check.question(state.config.same_environment))
 
     def start_event(self) -> DagsterEvent:
@@ -83,6 +86,10 @@ class Run:
                 yield from self._take(news)
             yield from self._time_limits.check()
             yield from state.active.plan_events_iterator(state.context)
+
+    def report(self) -> Iterator[DagsterEvent]:
+        """Store Dask's performance report of the run."""
+        return store_report(self._state)
 
     def close(self) -> None:
         """Leave nothing running and nothing behind on the cluster."""

@@ -1,0 +1,90 @@
+"""Dask's performance report of a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterEventType, DagsterInstance
+from distributed import Client
+
+from imagetl_assets_tests.dask_executor.jobs import mark_job
+from testbed.dagster_runs import Marks, local_instance, run_job
+from testbed.dask_cluster import DaskProcesses
+from testbed.histories import events
+
+
+def report_event(instance: DagsterInstance, run_id: str) -> Any:
+    """The event of a run that tells of its report, which is its last but that it has succeeded."""
+    found = [
+        event
+        for event in events(instance, run_id)
+        if event.event_type == DagsterEventType.ENGINE_EVENT
+        and "performance report" in str(event.message)
+    ]
+    (event,) = found
+    return event
+
+
+def test_the_report_is_kept_beside_the_compute_logs_and_linked(
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    config = cluster.run_config(performance_report=True)
+    with run_job(mark_job, instance, run_config=config, tags=marks.tags) as result:
+        assert result.success
+    metadata = report_event(instance, result.run_id).engine_event_data.metadata
+    file = Path(metadata["file"].value)
+    assert "Dask Performance Report" in file.read_text()
+    assert "marks_once" in file.read_text()
+    (log, *_) = file.parent.glob("*.out")
+    assert log.parent.name == "compute_logs"
+    assert metadata["performance_report"].value == (
+        f"/logs/{result.run_id}/compute_logs/{file.stem}/html"
+    )
+
+
+@contextmanager
+def without_bokeh(dask: DaskProcesses) -> Iterator[None]:
+    """Have the scheduler be one where bokeh is not installed."""
+
+    def hide(dask_scheduler: Any) -> None:
+        dask_scheduler.hidden = sys.modules["bokeh.models"]
+        sys.modules["bokeh.models"] = None  # type: ignore[assignment]
+
+    def show(dask_scheduler: Any) -> None:
+        sys.modules["bokeh.models"] = dask_scheduler.hidden
+
+    with Client(dask.address, set_as_default=False) as client:
+        client.run_on_scheduler(hide)
+        try:
+            yield
+        finally:
+            client.run_on_scheduler(show)
+
+
+def test_a_scheduler_without_bokeh_is_told_and_the_run_succeeds(
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    config = cluster.run_config(performance_report=True)
+    with (
+        without_bokeh(cluster),
+        run_job(mark_job, instance, run_config=config, tags=marks.tags) as result,
+    ):
+        assert result.success
+    assert "install bokeh where the scheduler" in report_event(instance, result.run_id).message
+
+
+@pytest.mark.parametrize("manager", ["NoOpComputeLogManager"])
+def test_an_instance_that_keeps_no_logs_keeps_no_report(
+    manager: str, cluster: DaskProcesses, tmp_path: Path, marks: Marks
+) -> None:
+    module = "dagster._core.storage.noop_compute_log_manager"
+    config = cluster.run_config(performance_report=True)
+    with local_instance(tmp_path, compute_logs={"module": module, "class": manager}) as instance:
+        with run_job(mark_job, instance, run_config=config, tags=marks.tags) as result:
+            assert result.success
+        assert f"{manager} keeps nothing" in report_event(instance, result.run_id).message
