@@ -14,11 +14,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from imagetl_assets.images import gif
-from imagetl_assets.images.decoding import apng, png
+from imagetl_assets.images.decoding import apng, png, tiff_pages
 from imagetl_assets.images.decoding.colours import in_srgb
 from imagetl_assets.images.decoding.depth import eight_bit, like
 from imagetl_assets.images.decoding.limits import ANIMATION, MAX_PIXELS, check_size, check_total
 from imagetl_assets.images.decoding.opening import format_of, opened
+from imagetl_assets.images.decoding.tiff import Tiff
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.time_limit import OutOfTime, check_time
 
@@ -106,6 +107,8 @@ def exif_time(data: bytes) -> float | None:
 def count_pictures(file: BinaryIO) -> int:
     """Return how many images a picture has. Raises ImageError if that cannot be told."""
     try:
+        if format_of(file) == "TIFF":
+            return len(tiff_pages.shown(tiff_pages.pages(file)))
         with opened(file) as picture:
             return len(_numbers(picture))
     except Exception as error:  # damaged data make Pillow raise errors of any kind
@@ -157,8 +160,12 @@ def _other_pictures(
 ) -> Iterator[PIL.Image.Image]:
     """Yield the images of a picture that is no GIF, from the image `first` on."""
     with _errors_of_pillow():
-        if format_of(file) == "PNG":
+        format = format_of(file)
+        if format == "PNG":
             yield from islice(_png_pictures(file.read(), max_pixels, max_together), first, None)
+            return
+        if format == "TIFF":
+            yield from _tiff_pictures(file, max_pixels, max_together, first)
             return
         with opened(file, max_pixels) as picture:
             total = 0
@@ -171,6 +178,20 @@ def _other_pictures(
                 check_total(total, max_together)
                 picture.load()
                 yield in_srgb(_upright(eight_bit(picture), alone=len(numbers) == 1))
+
+
+def _tiff_pictures(
+    file: BinaryIO, max_pixels: int, max_together: int | None, first: int
+) -> Iterator[PIL.Image.Image]:
+    pages = tiff_pages.pages(file)
+    numbers, tiff, total = tiff_pages.shown(pages), Tiff(file, pages), 0
+    for number in numbers[first:]:
+        check_time()
+        width, height = pages[number].size
+        check_size(width, height, max_pixels)
+        total += width * height
+        check_total(total, max_together)
+        yield in_srgb(_upright(tiff.picture(number), alone=len(numbers) == 1))
 
 
 def _png_pictures(

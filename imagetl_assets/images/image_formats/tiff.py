@@ -14,9 +14,9 @@ from imagetl_assets.images.image_formats.format import ImageFormat
 from imagetl_assets.images.window import Window
 
 # Bytes of a value of each field type (section 2; 16 to 18 are of BigTIFF), and types of integers.
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_SIZES |= {16: 8, 17: 8, 18: 8}
-_INTEGERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+SIZES |= {16: 8, 17: 8, 18: 8}
+INTEGERS = {3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
 # Fields that point at data, each with the field that says how long they are.
 _DATA_FIELDS = {273: 279, 324: 325, 513: 514}
@@ -26,7 +26,7 @@ _MAX_VALUES = 1 << 20
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """How a kind of TIFF writes its numbers, as formats of `struct`.
 
     Attributes:
@@ -48,17 +48,17 @@ class _Layout:
         return calcsize(self.order + formats)
 
 
-# The first four bytes of a file, and where its first pointer is.
-_KINDS = {
-    b"II*\0": (_Layout("<", "I", "H"), 4),
-    b"MM\0*": (_Layout(">", "I", "H"), 4),
-    b"II+\0": (_Layout("<", "Q", "Q"), 8),
-    b"MM\0+": (_Layout(">", "Q", "Q"), 8),
+KINDS = {
+    b"II*\0": (Layout("<", "I", "H"), 4),
+    b"MM\0*": (Layout(">", "I", "H"), 4),
+    b"II+\0": (Layout("<", "Q", "Q"), 8),
+    b"MM\0+": (Layout(">", "Q", "Q"), 8),
 }
+"""How each kind of TIFF is laid out, by its first four bytes, and where its first pointer is."""
 
 
 def _end(window: Window, pos: int) -> int:
-    layout, first = _KINDS[window.read(pos, 4)]
+    layout, first = KINDS[window.read(pos, 4)]
     directories = _Directories(window, pos, layout)
     start = first + layout.size(layout.pointer)
     directories.furthest = start
@@ -74,7 +74,7 @@ class _Directories:
         furthest: the offset after the furthest byte so far.
     """
 
-    def __init__(self, window: Window, pos: int, layout: _Layout) -> None:
+    def __init__(self, window: Window, pos: int, layout: Layout) -> None:
         self.furthest = 0
         self._window = window
         self._pos = pos
@@ -118,7 +118,7 @@ class _Directories:
         formats = f"HH{layout.pointer}"
         place = entry + layout.size(formats)
         tag, kind, count = layout.numbers(formats, self._read(entry, layout.size(formats)))
-        length = count * _SIZES.get(kind, 0)
+        length = count * SIZES.get(kind, 0)
         size = layout.size(layout.pointer)
         if length > size:
             (place,) = layout.numbers(layout.pointer, self._read(place, size))
@@ -126,9 +126,9 @@ class _Directories:
         self._reach(place + length)
         wanted = tag in _WANTED
         self._count(count if wanted else 1, entry)
-        if not wanted or kind not in _INTEGERS:
+        if not wanted or kind not in INTEGERS:
             return tag, ()
-        return tag, layout.numbers(f"{count}{_INTEGERS[kind]}", self._read(place, length))
+        return tag, layout.numbers(f"{count}{INTEGERS[kind]}", self._read(place, length))
 
     def _read(self, offset: int, length: int) -> bytes:
         return self._window.read(self._pos + offset, length)

@@ -1,0 +1,150 @@
+"""The pictures of a TIFF: by Pillow, and where it cannot read a page, by tifffile if that is there.
+
+Pillow reads what is common. tifffile, with the codecs of imagecodecs, reads signed and float
+colours, more channels, the compressions of microscopes and satellites, and any BigTIFF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from imagetl_assets.images.decoding.depth import eight_bit
+from imagetl_assets.images.decoding.tiff_pages import Page
+from imagetl_assets.images.errors import ImageError
+
+if TYPE_CHECKING:
+    import PIL.Image
+
+_ORIENTATION, _ICC_PROFILE = 274, 34675
+_GREY, _RGB, _CMYK = (0, 1), 2, 5
+_WHITE_IS_ZERO = 0
+_ALPHA = 1, 2  # kinds of extra channels
+_WEBP = 50001
+
+
+class Tiff:
+    """A TIFF whose pages are read one after the other.
+
+    Args:
+        file: that it is in.
+        pages: all of its pages.
+    """
+
+    def __init__(self, file: BinaryIO, pages: list[Page]) -> None:
+        self._file = file
+        self._pages = pages
+        self._opened: Any = None
+
+    def picture(self, number: int) -> PIL.Image.Image:
+        """Return the picture of a page, with 8 bits a channel.
+
+        Raises:
+            ImageError: nothing that is installed can read such a page.
+            Exception: of any kind that Pillow or tifffile raises for damaged data.
+        """
+        opened = self._by_pillow(number)
+        if opened is None:
+            return _by_tifffile(self._file, number, self._pages[number])
+        opened.load()
+        return eight_bit(opened)
+
+    def _by_pillow(self, number: int) -> PIL.Image.Image | None:
+        """Return the page as Pillow opens it; None if Pillow cannot."""
+        from PIL import Image, UnidentifiedImageError
+
+        if self._pages[number].compression == _WEBP:  # Pillow finds out only when it decodes
+            return None
+        try:
+            with _libtiff(any(page.has_deep_planes for page in self._pages)):
+                if self._opened is None:
+                    self._file.seek(0)
+                    self._opened = Image.open(self._file, formats=["TIFF"])
+                self._opened.seek(number)
+        except (UnidentifiedImageError, SyntaxError, KeyError, ValueError):
+            return None
+        opened: PIL.Image.Image = self._opened
+        return opened
+
+
+@contextmanager
+def _libtiff(wanted: bool) -> Iterator[None]:
+    """Let Pillow read by libtiff also what is not compressed, if that is wanted.
+
+    Without, it reads one byte of each value of more than 8 bits if each channel is for itself.
+    """
+    from PIL import TiffImagePlugin
+
+    before = TiffImagePlugin.READ_LIBTIFF
+    TiffImagePlugin.READ_LIBTIFF = before or wanted
+    try:
+        yield
+    finally:
+        TiffImagePlugin.READ_LIBTIFF = before
+
+
+def _by_tifffile(file: BinaryIO, number: int, page: Page) -> PIL.Image.Image:
+    if find_spec("tifffile") is None or find_spec("imagecodecs") is None:
+        raise ImageError(
+            f"Pillow cannot read this TIFF ({page}): it is damaged, or of a rare kind, which can "
+            "be read after pip install 'imagetl-assets[tiff]'"
+        )
+    import tifffile
+
+    file.seek(0)
+    with tifffile.TiffFile(file) as opened:
+        found = opened.pages[number]
+        assert isinstance(found, tifffile.TiffPage)
+        kinds = [int(kind) for kind in found.extrasamples]
+        values = found.asarray()
+        if found.axes.startswith("S"):
+            values = values.transpose(1, 2, 0)
+        if values.ndim == 2:
+            values = values[..., None]
+        if values.ndim != 3:
+            raise ImageError(f"a TIFF of this kind cannot be shown ({page})")
+        shown = _as_picture(values, int(found.photometric), kinds, page)
+        shown.info = {"icc_profile": found.iccprofile}
+        orientation = found.tags.get(_ORIENTATION)
+        shown.getexif()[_ORIENTATION] = orientation.value if orientation else 1
+        return shown
+
+
+def _as_picture(values: Any, photometric: int, extra: list[int], page: Page) -> PIL.Image.Image:
+    """Return values (rows, columns, channels) as a picture. Raises ImageError if it cannot."""
+    from PIL import Image
+
+    channels = {_RGB: 3, _CMYK: 4, **dict.fromkeys(_GREY, 1)}.get(photometric)
+    if channels is None or values.shape[-1] < channels or values.dtype.kind not in "uif":
+        raise ImageError(f"a TIFF of this kind cannot be shown ({page})")
+    colours = _share(values[..., :channels])
+    if photometric == _WHITE_IS_ZERO:
+        colours = 255 - colours
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}[channels]
+    shown = Image.fromarray(colours[..., 0] if channels == 1 else colours, mode)
+    if extra and extra[0] in _ALPHA and mode != "CMYK" and values.shape[-1] > channels:
+        shown.putalpha(Image.fromarray(_share(values[..., channels])))
+    return shown
+
+
+def _share(values: Any) -> Any:
+    """Return values as shares of 255.
+
+    Of whole numbers without a sign it is the share of the highest value there can be, and of others
+    that are within 0 and 1, the share of 1. Else the lowest and the highest value that occur become
+    0 and 255. What is no number (NaN) becomes 0.
+    """
+    import numpy as np
+
+    numbers = values.astype(np.float32)
+    finite = numbers[np.isfinite(numbers)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if values.dtype.kind == "u":
+        low, high = 0.0, float(np.iinfo(values.dtype).max)
+    elif values.dtype.kind == "f" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    scale = 255 / (high - low) if high > low else 0.0
+    np.nan_to_num(numbers, copy=False, nan=low, posinf=high, neginf=low)
+    return np.clip((numbers - low) * scale + 0.5, 0, 255).astype(np.uint8)
