@@ -1,8 +1,17 @@
 """All of the project, put together for Dagster."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
-from dagster import BetaWarning, Definitions, ExecutorDefinition, Field
+from dagster import (
+    AssetsDefinition,
+    BetaWarning,
+    Definitions,
+    ExecutorDefinition,
+    Field,
+    with_source_code_references,
+)
 
 from imagetl_assets.assets import clips, films, frames_and_files, raw_data_file
 from imagetl_assets.automation import (
@@ -47,7 +56,7 @@ def define(
     refused = private_addresses_refused()
     job, several = image_etl(storage), image_etl_several(storage)
     return Definitions(
-        assets=[raw_data_file, frames_and_files, *clips, *films],
+        assets=_with_their_code([raw_data_file, frames_and_files, *clips, *films]),
         asset_checks=checks,
         jobs=[job, several, check_stored, remove_upstream_file],
         schedules=[nightly(job, automation)],
@@ -70,6 +79,13 @@ def define(
             ),
         },
     )
+
+
+def _with_their_code(assets: Sequence[AssetsDefinition]) -> Sequence[Any]:
+    """Return the assets, each with the place of its code, which the UI links to."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BetaWarning)
+        return with_source_code_references(assets)
 
 
 def executor_for(address: str | None) -> ExecutorDefinition:

@@ -16,6 +16,7 @@ WORKER_SETTINGS = (
     "IMAGETL_STEP_SECONDS",
     "IMAGETL_CLIPS",
     "IMAGETL_FSYNC",
+    "IMAGETL_FILES_URL",
 )
 
 
@@ -72,6 +73,11 @@ def wanted_films() -> frozenset[str]:
     if unknown := sorted(names - {"gif", "webp", "mp4"}):
         raise ValueError(f"IMAGETL_CLIPS names {unknown[0]!r}, but can name webp and mp4 only")
     return frozenset(names - {"gif"})
+
+
+def files_url() -> str | None:
+    """Return the URL under which others serve what is stored (`IMAGETL_FILES_URL`), or None."""
+    return os.environ.get("IMAGETL_FILES_URL", "").rstrip("/") or None
 
 
 def fresh_days() -> int:

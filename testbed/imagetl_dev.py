@@ -13,6 +13,7 @@ from pathlib import Path
 
 from testbed.processes import BIN, wait_for
 
+_PORTS = ("--port=0", "--dashboard-port=0", "--files-port=0")
 _NAMES = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_NOTIFY_URLS")
 
 
@@ -51,7 +52,7 @@ def running(folder: Path, *, killed: bool = False) -> Iterator[Dev]:
     log = folder / "dev.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [BIN / "imagetl", "dev", "--port=0", "--dashboard-port=0", "--workers=2"],
+            [BIN / "imagetl", "dev", *_PORTS, "--workers=2"],
             env={**env, "IMAGETL_UPSTREAM": str(upstream), "IMAGETL_STORAGE": f"{folder}/storage"},
             cwd=folder,
             stdout=out,

@@ -37,6 +37,11 @@ class Outcome:
         (event,) = self.result.asset_materializations_for_node(_NODES[asset])[-1:]
         return {name: value.value for name, value in event.metadata.items()}
 
+    def names(self) -> list[str]:
+        """Return the names of the first frames in the bundle, as the table in the UI has them."""
+        table = self.metadata("frames")["first frames"]
+        return [row.data.get("name", "") for row in table.records]
+
 
 _NODES = {
     "raw_data_file": "raw_data_file",

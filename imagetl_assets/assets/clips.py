@@ -33,6 +33,7 @@ from imagetl_assets.assets.common import (
     GROUP,
     SHORT_RETRIES,
 )
+from imagetl_assets.assets.places import stored_and_linked
 from imagetl_assets.assets.up_to_date import UP_TO_DATE
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs import OUTPUTS
@@ -136,7 +137,7 @@ class _Plan:
 def _metadata(plan: _Plan, clip: Clip, shown_ms: int, picture: str) -> dict[str, Any]:
     return {
         "preview": MetadataValue.md(picture),
-        "stored at": MetadataValue.url(plan.folder.uri(clip.path)),
+        **stored_and_linked(plan.folder, clip.path),
         "bytes": clip.size,
         "frames": clip.frames,
         "width in pixels": clip.width,

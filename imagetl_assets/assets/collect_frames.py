@@ -1,5 +1,6 @@
 """The step `collect_frames`: publish the stored frames once all of them are there."""
 
+import base64
 import hashlib
 from collections.abc import Iterator
 
@@ -18,7 +19,10 @@ from imagetl_assets.assets.common import SHORT_RETRIES, joint_version
 from imagetl_assets.assets.damage import damaged_metadata
 from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remaining_keys
 from imagetl_assets.assets.failures import overtaken_as_failure
+from imagetl_assets.assets.places import stored_at
 from imagetl_assets.assets.step_reports import StepReports
+from imagetl_assets.images.contact_sheet import contact_sheet, spread
+from imagetl_assets.images.errors import ImageError
 from imagetl_assets.names import FRAMES_FOLDER
 from imagetl_assets.records import FrameFiles, FrameIndex
 from imagetl_assets.storage import ImageStorage, publishing
@@ -44,11 +48,12 @@ def collect_frames(
             files = _publish(key, folder, index[key], reports)
         context.add_asset_metadata(
             {
+                **_contact_sheet(folder, files),
                 "frames": len(files.frames),
                 "bytes": sum(frame.size for frame in files.frames),
                 "converted": sum(frame.offset is None for frame in files.frames),
                 **damaged_metadata(files.damaged),
-                "stored at": MetadataValue.url(folder.uri(FRAMES_FOLDER)),
+                **stored_at(folder, FRAMES_FOLDER),
             },
             "frame_files",
             key,
@@ -72,6 +77,18 @@ def _publish(
             f"all frames of {index.raw.path} are damaged, the first one: {problem}",
             allow_retries=False,
         ) from None
+
+
+def _contact_sheet(folder: PartitionFolder, files: FrameFiles) -> dict[str, MetadataValue]:
+    """Return a contact sheet; nothing, if a newer run replaces the frames at this moment."""
+    names = [files.names[position] for position in spread(len(files.names))]
+    numbers = [name.removeprefix("frame_").removesuffix(".gif") for name in names]
+    frames = folder.store.read_many([f"{folder.frames}/{name}" for name in names])
+    try:
+        sheet = base64.b64encode(contact_sheet(frames, numbers)).decode()
+    except (FileNotFoundError, ImageError):
+        return {}
+    return {"contact sheet": MetadataValue.md(f"![some frames](data:image/jpeg;base64,{sheet})")}
 
 
 def _digest(files: FrameFiles) -> str:

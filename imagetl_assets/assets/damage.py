@@ -34,6 +34,8 @@ def log_damaged(log: Log, key: str, damaged: Sequence[DamagedFrame], most: int =
 
 def damaged_metadata(damaged: Sequence[DamagedFrame]) -> Mapping[str, MetadataValue]:
     """Return how many frames are damaged, and number, offset and problem of the first ones."""
+    if not damaged:
+        return {"damaged frames": MetadataValue.int(0)}
     first = [[frame.number, frame.offset, frame.named_problem] for frame in damaged[:MOST_TOLD]]
     return {
         "damaged": MetadataValue.json(first),

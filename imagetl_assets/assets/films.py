@@ -23,6 +23,7 @@ from imagetl_assets.assets.common import (
     SHORT_RETRIES,
 )
 from imagetl_assets.assets.original_film import original_film
+from imagetl_assets.assets.places import stored_and_linked
 from imagetl_assets.images.edit import EditError
 from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.outputs import FILMS
@@ -104,7 +105,7 @@ def film_asset(format: FilmFormat, config_type: type[Any]) -> AssetsDefinition:
             made, poster = _make(format, config, claim, film)
             return made, {
                 "preview": MetadataValue.md(poster),
-                "stored at": MetadataValue.url(claim.folder.uri(made.path)),
+                **stored_and_linked(claim.folder, made.path),
                 "bytes": made.size,
                 "frames": made.frames,
                 "size": f"{made.width} x {made.height}",

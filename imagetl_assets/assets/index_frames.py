@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dagster import (
     AssetExecutionContext,
@@ -13,6 +13,7 @@ from dagster import (
     Nothing,
     Out,
     Output,
+    TableRecord,
     op,
 )
 
@@ -37,7 +38,7 @@ from imagetl_assets.records import FrameIndex, RawFile
 from imagetl_assets.storage import FileChanged, FileState, ImageStorage, publishing
 from imagetl_assets.storage.partition_folder import PartitionFolder
 
-_MOST_NAMES = 20
+_MOST_ROWS = 20
 
 
 @op(
@@ -71,8 +72,7 @@ def index_frames(
             "mapped steps": number_of_batches(index),
             "processing seconds": round(time.monotonic() - started, 3),
         }
-        if names := [[span.number, span.name] for span in index.frames[:_MOST_NAMES] if span.name]:
-            metadata["first names"] = MetadataValue.json(names)
+        metadata["first frames"] = _table(index.frames[:_MOST_ROWS])
         if left_out := remarks.left_out():
             metadata["left out"] = MetadataValue.json(left_out)
         if texts := remarks.texts():
@@ -87,6 +87,25 @@ def index_frames(
     yield Output(indexes, "index", data_version=joint_version(versions))
     for key in mapping_keys(indexes):
         yield DynamicOutput(None, mapping_key=key, output_name="frame_batches")
+
+
+def _table(frames: Sequence[FrameSpan]) -> MetadataValue:
+    """Return a table of frames, with their names if they have any."""
+    named = any(span.name for span in frames)
+    return MetadataValue.table(
+        [
+            TableRecord(
+                {
+                    "number": span.number,
+                    **({"name": span.name} if named else {}),
+                    "format": span.format,
+                    "offset": span.offset,
+                    "bytes": span.length,
+                }
+            )
+            for span in frames
+        ]
+    )
 
 
 def _index(

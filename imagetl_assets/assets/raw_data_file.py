@@ -7,7 +7,6 @@ from typing import Any
 from dagster import (
     AssetExecutionContext,
     Failure,
-    MetadataValue,
     Output,
     RetryPolicy,
     RetryRequested,
@@ -24,6 +23,7 @@ from imagetl_assets.assets.common import (
 from imagetl_assets.assets.download import Download, Obtained, OnExisting
 from imagetl_assets.assets.each_file import Busy, fail_at_end, for_each_file
 from imagetl_assets.assets.failures import overtaken_as_failure
+from imagetl_assets.assets.places import stored_at
 from imagetl_assets.assets.run_config import check_run_config
 from imagetl_assets.names import check_path
 from imagetl_assets.partitions import partition_keys, register_partition, upstream_files
@@ -141,7 +141,11 @@ def raw_data_file(
         except TransientError as error:
             raise _to_be_tried_again(error, config.max_retry_after) from None
         register_partition(context.instance, key)
-        metadata = _metadata(obtained, folder.uri(obtained.raw.path), time.monotonic() - started)
+        metadata = {
+            **_metadata(obtained),
+            **stored_at(folder, obtained.raw.path),
+            "processing seconds": round(time.monotonic() - started, 3),
+        }
         context.add_asset_metadata(metadata, partition_key=key)
         if obtained.skipped:
             size = obtained.raw.size
@@ -161,15 +165,12 @@ def raw_data_file(
     fail_at_end(context, "raw_data_file")
 
 
-def _metadata(obtained: Obtained, uri: str, seconds: float) -> dict[str, Any]:
+def _metadata(obtained: Obtained) -> dict[str, Any]:
     raw = obtained.raw
     metadata = {
         "bytes": raw.size,
-        "sha256": raw.sha256,
         "source": raw.source,
-        "stored at": MetadataValue.url(uri),
         "skipped": obtained.skipped,
-        "processing seconds": round(seconds, 3),
     }
     metadata.update(obtained.facts)
     if obtained.compression:

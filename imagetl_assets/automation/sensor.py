@@ -22,6 +22,7 @@ from dagster import (
 )
 
 from imagetl_assets.automation.memory import WatchMemory
+from imagetl_assets.automation.sensor_report import summary, unusual
 from imagetl_assets.automation.watch import (
     Change,
     Decision,
@@ -88,7 +89,8 @@ def new_upstream_files(
             now = int(time.time() * 1000)
             seen = memory.seen.without_ended(_ended(instance, memory.seen), now)
             listing = _usable(_look(upstream, settings, known, seen), seen)
-            decision = decide(seen, listing, _limits(instance, settings, seen), now)
+            limits = _limits(instance, settings, seen)
+            decision = decide(seen, listing, limits, now)
             cursor = memories.save(memory, decision.seen)
         except UpstreamError as error:
             return SkipReason(f"The upstream does not answer: {error}")
@@ -97,7 +99,7 @@ def new_upstream_files(
         _report(context, listing, decision)
         runs = [n for n in decision.runs if _is_wanted(instance, storage, n, seen, decision)]
         if not runs:
-            return SensorResult(skip_reason=_summary(listing, decision), cursor=cursor)
+            return SensorResult(skip_reason=summary(listing, decision, limits, now), cursor=cursor)
         return SensorResult(
             run_requests=[_request(names, decision.due) for names in runs],
             dynamic_partitions_requests=_new_partitions(instance, runs),
@@ -215,32 +217,9 @@ def _new_partitions(
     return [upstream_files.build_add_request(new)] if new else []
 
 
-def _summary(listing: Listing, decision: Decision) -> str:
-    """Return why nothing is requested, and what else a user should know of the upstream."""
-    parts = [
-        f"{len(listing.found):,} files",
-        f"{len(decision.seen.waiting):,} of them waiting",
-        *([f"{len(listing.unusable):,} cannot be used"] if listing.unusable else []),
-        *([f"{len(listing.unknown):,} give no answer"] if listing.unknown else []),
-    ]
-    only = ". " + _SIZES_ONLY.format(len(listing.sizes_only)) if listing.sizes_only else ""
-    return f"Nothing is due: {', '.join(parts)}{only}"
-
-
-_SIZES_ONLY = (
-    "Of {:,} files, the upstream tells the size only: a change that keeps the size is not seen"
-)
-
-
 def _report(context: SensorEvaluationContext, listing: Listing, decision: Decision) -> None:
     """Tell in the tick's log what is not as it should be."""
-    lines = [
-        *(f"{n} has vanished from the upstream; its results are kept" for n in decision.vanished),
-        *(f"{n!r} is left alone: {why}" for n, why in sorted(listing.unusable.items())),
-        *(f"Nothing is known of {n}: {why}" for n, why in sorted(listing.unknown.items())),
-    ]
-    if listing.sizes_only:
-        lines.append(_SIZES_ONLY.format(len(listing.sizes_only)))
+    lines = unusual(listing, decision)
     for line in lines[:_LINES]:
         context.log.warning(line)
     if len(lines) > _LINES:

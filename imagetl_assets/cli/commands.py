@@ -70,18 +70,24 @@ imagetl.add_command(
     help="Port of the Dask dashboard.",
 )
 @click.option(
+    "--files-port",
+    type=click.IntRange(0, 65_535),
+    default=3001,
+    help="Port where the folder of the storage can be read.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
     default=min(4, os.cpu_count() or 1),
     help="Workers of the Dask cluster.",
 )
-def dev(host: str, port: int, dashboard_port: int, workers: int) -> int:
+def dev(host: str, port: int, dashboard_port: int, files_port: int, workers: int) -> int:
     """Run a Dask cluster, the Dagster UI and the Dagster daemon, until Ctrl-C."""
     from imagetl_assets.cli.dev import DevOptions
     from imagetl_assets.cli.dev import dev as run_dev
 
-    return run_dev(DevOptions(host, port, dashboard_port, workers))
+    return run_dev(DevOptions(host, port, dashboard_port, files_port, workers))
 
 
 @imagetl.command()

@@ -33,6 +33,7 @@ class DevOptions:
     host: str
     port: int
     dashboard_port: int
+    files_port: int
     workers: int
 
 
@@ -45,7 +46,7 @@ def dev(options: DevOptions) -> int:
     host = options.host
     port, dashboard_port = free_port(host, options.port), free_port(host, options.dashboard_port)
     home, url = _home(), f"http://{host}:{port}"
-    with remembered() as interrupts:
+    with remembered() as interrupts, _files(options):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)  # it is looked at below
         with (
@@ -64,6 +65,23 @@ def dev(options: DevOptions) -> int:
     if code is None:
         return 0
     raise click.ClickException(f"Dagster ended by itself, with code {code}")
+
+
+@contextmanager
+def _files(options: DevOptions) -> Iterator[None]:
+    """Serve the storage if it is a folder, unless somebody else does. Workers learn where."""
+    from imagetl_assets.cli.file_server import file_server
+    from imagetl_assets.settings import files_url, storage_root
+    from imagetl_assets.storage import root_name
+
+    root = root_name(storage_root())
+    if "://" in root or files_url():
+        yield
+        return
+    port = free_port(options.host, options.files_port)
+    os.environ["IMAGETL_FILES_URL"] = f"http://{options.host}:{port}"
+    with file_server(Path(root), options.host, port):
+        yield
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def test_images_of_an_archive_become_frames_that_keep_their_names(
     outcome = pipeline.run("shots.zip")
     assert outcome.success
     metadata = outcome.metadata("frames")
-    assert metadata["first names"] == [[0, "shots/1.png"], [1, "shots/2.gif"], [2, "shots/10.gif"]]
+    assert outcome.names() == ["shots/1.png", "shots/2.gif", "shots/10.gif"]
     assert metadata["left out"] == ["files that are no images: 1, the first shots/notes.txt"]
     assert metadata["bundle"] == ("ZIP archive" if archive is zipped else "TAR archive")
     frames = pipeline.file("frames", "shots.zip")

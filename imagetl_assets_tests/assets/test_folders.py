@@ -27,7 +27,7 @@ def test_a_folder_is_a_partition_that_grows(pipeline: Pipeline, folders: Path) -
     assert outcome.metadata("raw_data_file")["images"] == 3
     assert outcome.metadata("raw_data_file")["other files"] == 1
     assert outcome.metadata("frames")["bundle"] == "TAR archive"
-    assert outcome.metadata("frames")["first names"] == [[0, "1.png"], [1, "2.png"], [2, "10.png"]]
+    assert outcome.names() == ["1.png", "2.png", "10.png"]
     assert pipeline.run("day 1").metadata("raw_data_file")["skipped"]
     (folders / "11.gif").write_bytes(tiny_frame(11))
     grown = pipeline.run("day 1")
@@ -38,7 +38,7 @@ def test_a_folder_is_a_partition_that_grows(pipeline: Pipeline, folders: Path) -
 
 def test_include_is_a_part_of_the_config(pipeline: Pipeline, folders: Path) -> None:
     outcome = pipeline.run("day 1", raw={"include": "1*.png"})
-    assert outcome.metadata("frames")["first names"] == [[0, "1.png"], [1, "10.png"]]
+    assert outcome.names() == ["1.png", "10.png"]
     assert pipeline.run("day 1").metadata("frames")["frames"] == 3
 
 

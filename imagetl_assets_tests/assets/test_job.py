@@ -163,6 +163,11 @@ def test_metadata_are_worth_reading(pipeline: Pipeline, server: HttpServer) -> N
     assert clip["bytes"] == pipeline.file("clip.gif").stat().st_size
     assert clip["preview"].startswith("![clip](data:image/gif;base64,R0lGOD")
     assert len(clip["preview"]) <= 150_000
+    frames = outcome.metadata("frames")["first frames"]
+    assert [row.data["number"] for row in frames.records] == list(range(20))
+    assert {row.data["format"] for row in frames.records} == {"GIF"}
+    sheet = outcome.metadata("frame_files")["contact sheet"]
+    assert sheet.startswith("![some frames](data:image/jpeg;base64,")
     raw = outcome.metadata("raw_data_file")
     assert raw["source"] == f"{server.url}/all-images.img"
     assert raw["bytes"] == len(sample_bytes(20))

@@ -33,7 +33,7 @@ def test_a_dropped_file_gets_its_partition_and_one_run(
     ticker = Ticker(instance, str(folder))
     assert "0 files" in str(ticker.tick().skip_message)
     (folder / "ünï code.img").write_bytes(b"x")
-    assert "1 of them waiting" in str(ticker.tick().skip_message)
+    assert "1 waiting; new or changed" in str(ticker.tick().skip_message)
     (request,) = ticker.tick().run_requests or []
     assert request.partition_key == "ünï code.img"
     assert request.tags["dagster/partition"] == "ünï code.img"
@@ -163,7 +163,7 @@ def test_links_are_followed_and_dangling_ones_named(
     (folder / "link.img").symlink_to(tmp_path / "there.img")
     (folder / "dangling.img").symlink_to(tmp_path / "gone.img")
     ticker = Ticker(instance, str(folder))
-    assert "1 files, 1 of them waiting, 1 cannot be used" in str(ticker.tick().skip_message)
+    assert "1 file, 1 waiting, 1 cannot be used" in str(ticker.tick().skip_message)
     assert "'dangling.img' is left alone: it is a link that leads nowhere" in capfd.readouterr().err
     assert [key.partition("@")[0] for key in ticker.started()] == ["link.img"]
     (tmp_path / "there.img").write_bytes(b"another")

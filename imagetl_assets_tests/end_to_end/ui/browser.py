@@ -77,11 +77,19 @@ class Ui:
 
     def open_preview(self, name: str) -> Locator:
         """Show the preview of a partition's clip; return the picture."""
-        self.page.goto(f"{self.url}/assets/clip_gif?view=partitions&partition={name}")
+        return self.open_markdown("clip_gif", name, "clip")
+
+    def open_markdown(self, asset: str, name: str, picture: str) -> Locator:
+        """Show the first Markdown in the metadata of a partition; return the picture in it."""
+        self.open_partition(asset, name)
         self.page.get_by_text("Show Markdown").first.click()
-        picture = self.page.get_by_role("dialog").get_by_role("img", name="clip")
-        expect(picture).to_be_visible()
-        return picture
+        found = self.page.get_by_role("dialog").get_by_role("img", name=picture)
+        expect(found).to_be_visible()
+        return found
+
+    def open_partition(self, asset: str, name: str) -> None:
+        """Show the latest materialization of a partition."""
+        self.page.goto(f"{self.url}/assets/{asset}?view=partitions&partition={name}")
 
 
 @contextmanager

@@ -64,7 +64,15 @@ def test_add_a_partition_materialize_it_and_see_the_clip(ui: Ui, dev: Dev) -> No
         shots.add(picture.screenshot())
         time.sleep(0.15)
     assert len(shots) > 1  # it plays
-    assert len(bundles.pixels((dev.storage / "by-hand.bundle" / "clip.gif").read_bytes())) == 12
+    clip = (dev.storage / "by-hand.bundle" / "clip.gif").read_bytes()
+    assert len(bundles.pixels(clip)) == 12
+    link = ui.page.locator("a[href$='/by-hand.bundle/clip.gif']").first.get_attribute("href")
+    assert link is not None
+    assert requests.get(link, timeout=10).content == clip
+    sheet = ui.open_markdown("frame_files", "by-hand.bundle", "some frames")
+    assert sheet.evaluate("image => image.naturalWidth") > 0
+    ui.open_partition("frames", "by-hand.bundle")
+    expect(ui.page.get_by_role("cell", name="offset").first).to_be_visible()
 
 
 def test_a_dropped_file_is_run_by_the_sensor(ui: Ui, dev: Dev) -> None:

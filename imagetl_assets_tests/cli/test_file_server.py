@@ -1,0 +1,73 @@
+"""`imagetl dev` serves what is stored, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from imagetl_assets.cli.file_server import file_server
+from testbed.ports import free_ports
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    folder = tmp_path / "storage" / "ä 1.img"
+    (folder / ".imagetl").mkdir(parents=True)
+    (folder / "clip.gif").write_bytes(b"GIF89a")
+    (folder / "page.html").write_text("<script>alert(1)</script>")
+    (folder / ".imagetl" / "clip_gif.json").write_text("{}")
+    (tmp_path / "secret").write_text("secret")
+    (folder / "link").symlink_to(tmp_path / "secret")
+    return tmp_path / "storage"
+
+
+@pytest.fixture
+def url(storage: Path) -> Iterator[str]:
+    (port,) = free_ports(1)
+    with file_server(storage, "127.0.0.1", port):
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_a_clip_can_be_opened(url: str) -> None:
+    answer = requests.get(f"{url}/%C3%A4%201.img/clip.gif", timeout=10)
+    assert answer.content == b"GIF89a"
+    assert answer.headers["content-type"] == "image/gif"
+
+
+def test_a_player_can_ask_for_a_part(url: str) -> None:
+    part = {"Range": "bytes=3-5"}
+    answer = requests.get(f"{url}/%C3%A4%201.img/clip.gif", headers=part, timeout=10)
+    assert (answer.status_code, answer.content) == (206, b"89a")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "nothing.gif",
+        "%C3%A4%201.img/",
+        "%C3%A4%201.img/.imagetl/clip_gif.json",
+        "%C3%A4%201.img/link",
+        "..%2Fsecret",
+        "%C3%A4%201.img/..%2F..%2Fsecret",
+    ],
+)
+def test_nothing_else_can(url: str, path: str) -> None:
+    assert requests.get(f"{url}/{path}", timeout=10).status_code == 404
+
+
+def test_scripts_of_strangers_do_not_run(url: str) -> None:
+    headers = requests.get(f"{url}/%C3%A4%201.img/page.html", timeout=10).headers
+    assert headers["content-security-policy"].startswith("sandbox;")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_it_is_over_with_its_block(storage: Path) -> None:
+    (port,) = free_ports(1)
+    with file_server(storage, "127.0.0.1", port):
+        pass
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.1:{port}/", timeout=10)
