@@ -257,3 +257,28 @@ def test_every_format_starts_a_bundle(kind: str) -> None:
 def test_the_kind_that_gets_what_no_other_takes_is_the_last_one() -> None:
     assert isinstance(KINDS[-1], FourNewlines)
     assert not any(isinstance(kind, FourNewlines) for kind in KINDS[:-1])
+
+
+def with_comment(kind: str, comment: bytes) -> bytes:
+    """A picture that has these bytes in its metadata."""
+    image, text = picture(size=(30, 20)), comment.decode("latin-1")
+    if kind == "PNG":
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Comment", text)
+        return encode(image, kind, pnginfo=info)
+    if kind == "TIFF":
+        return encode(image, kind, tiffinfo={700: comment})
+    return encode(image, kind, **{"xmp" if kind == "WEBP" else "comment": comment})
+
+
+@pytest.mark.parametrize("length", [8, 60, None])
+@pytest.mark.parametrize("inner", EACH)
+@pytest.mark.parametrize("outer", ["PNG", "JPEG", "TIFF", "WEBP"])
+def test_a_picture_may_have_a_separator_and_an_image_in_its_metadata(
+    outer: str, inner: str, length: int | None
+) -> None:
+    after = b"the end " if length is None else b""
+    data = with_comment(outer, SEPARATOR + EACH[inner][:length] + after)
+    found = pieces(SEPARATOR.join([still(1), data, still(2)]))
+    assert [type(piece) for piece in found] == [FrameSpan] * 3
+    assert found[1].length == len(data)

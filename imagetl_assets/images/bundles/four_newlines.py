@@ -121,7 +121,7 @@ class _Search:
             window.settle(pos)
             try:
                 found = self._image_at(pos)
-                if self._cut_short(pos, found.piece_end):
+                if self._cut_short(pos, found):
                     raise ImageError(_CUT_SHORT, found.piece_end)
             except _NoSeparator as error:
                 end = self._end_without_separator(pos, error.at)
@@ -183,18 +183,24 @@ class _Search:
             return False
         return True
 
-    def _cut_short(self, pos: int, end: int) -> bool:
-        """Tell whether the image `pos`..`end` took its end from a later image, which is whole."""
+    def _cut_short(self, pos: int, found: _Found) -> bool:
+        """Tell whether the image at `pos` took its end from a later image, which is whole.
+
+        If that ends before, and is not all that follows, it is in the metadata of this one.
+        """
         window = self._window
-        last = max((after for _, after in self._inside(pos, end) if after < end), default=-1)
-        if last < 0:
+        last = max((after for _, after in self._inside(pos, found.piece_end)), default=-1)
+        name = self._format_at(last) if last >= 0 else None
+        if name is None or last == found.piece_end:
             return False
         try:
-            piece_end = self._image_at(last).piece_end
+            end = (FORMATS[name].strict_end or FORMATS[name].end)(window, last)
+            piece_end = self._piece_end(end)
         except ImageError:
             return False
         # The image may have taken some bytes of the separator for its own.
-        return window.skip_whitespace(piece_end) == window.skip_whitespace(end)
+        same_piece = window.skip_whitespace(piece_end) == window.skip_whitespace(found.piece_end)
+        return same_piece and found.end <= window.skip_whitespace(end)
 
     def _end_without_separator(self, pos: int, end: int) -> int:
         """Return where a damaged piece ends that has no separator from the image at `end`.

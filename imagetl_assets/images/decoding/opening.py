@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from imagetl_assets.images.decoding import jpeg_xl
+from imagetl_assets.images.decoding import bmp, jpeg_xl
 from imagetl_assets.images.decoding.limits import MAX_PIXELS, check_size
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.image_formats import FORMATS, SNIFFED, sniff
 
 if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
+    import PIL.Image
 
 _ORIENTATION = 0x0112
 _BRANDS = 64  # bytes, in which a HEIF tells what it is compatible with
@@ -38,10 +38,11 @@ def format_of(file: BinaryIO) -> str:
     return format
 
 
-def opened(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> ImageFile:
+def opened(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> PIL.Image.Image:
     """Return the picture in a file.
 
-    Nothing of it is decoded yet, but if it is a JPEG XL. That has at most `max_pixels`.
+    Nothing of it is decoded yet, but if it is a JPEG XL or a rare BMP, which then has at most
+    `max_pixels`.
 
     Raises:
         ImageError: the format is not known, or something is missing that it takes.
@@ -56,10 +57,12 @@ def opened(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> ImageFile:
         pillow_heif.register_heif_opener()
     elif format == "JXL":
         return _jpeg_xl(file, max_pixels)
+    elif format == "BMP":
+        return bmp.opened(file, max_pixels)
     return Image.open(file, formats=[format])
 
 
-def _jpeg_xl(file: BinaryIO, max_pixels: int) -> ImageFile:
+def _jpeg_xl(file: BinaryIO, max_pixels: int) -> PIL.Image.Image:
     import pillow_jxl  # noqa: F401  # registers itself
     from PIL import Image
 

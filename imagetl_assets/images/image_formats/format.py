@@ -20,6 +20,7 @@ class ImageFormat:
         signature: a regular expression for the first bytes of an image, at most `SNIFFED` of them.
         end: returns the position after the image at a position, from what its headers say. Raises
             ImageError if the image is not complete.
+        strict_end: the same for an image in which nothing is out of place; None if `end` is it.
         searched_for: the same as `signature`, for those of the images that can be told from other
             bytes anywhere in a file; None if all can be.
         feature: that Pillow may be built without, as `PIL.features` calls it.
@@ -28,6 +29,7 @@ class ImageFormat:
 
     signature: bytes
     end: Callable[[Window, int], int]
+    strict_end: Callable[[Window, int], int] | None = None
     searched_for: bytes | None = None
     feature: str | None = None
     plugin: str | None = None

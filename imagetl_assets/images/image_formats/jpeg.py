@@ -8,6 +8,7 @@ images of their own.
 from __future__ import annotations
 
 import re
+from functools import partial
 from struct import unpack
 
 from imagetl_assets.images.errors import ImageError
@@ -20,22 +21,28 @@ _SOI, _EOI, _SOS, _TEM, _APP2 = 0xD8, 0xD9, 0xDA, 0x01, 0xE2
 # A marker other than the ones that may stand in entropy-coded data (B.1.1.5 and B.2.1).
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
+# What a segment may begin with (table B.1), with any number of fill bytes before it. Junk between
+# segments is passed over, but not more than so many bytes of it.
+_SEGMENT = re.compile(rb"\xff[\x01\xc0-\xfe]", re.DOTALL)
+_FILL = b"\xff"
+_MOST_JUNK = 64 * 1024
+
 # DC-007, section 5.2: the tag of the MP entries, and their length.
 _MP_ENTRIES = 0xB002
 _MP_ENTRY_LENGTH = 16
 _MOST_MP_ENTRIES = 256
 
 
-def _end(window: Window, pos: int) -> int:
+def _end(window: Window, pos: int, *, strict: bool = False) -> int:
     """Return where the picture ends, or the last one of those in its index."""
-    end, others = _picture(window, pos)
+    end, others = _picture(window, pos, strict)
     for start in others:
         if start >= end and window.peek(start, len(_START)) == _START:
-            end = _picture(window, start)[0]
+            end = _picture(window, start, strict)[0]
     return end
 
 
-def _picture(window: Window, pos: int) -> tuple[int, list[int]]:
+def _picture(window: Window, pos: int, strict: bool) -> tuple[int, list[int]]:
     """Follow the marker segments of one picture to the end-of-image marker (annex B).
 
     Returns the position after it, and those of the other pictures in its index, in order.
@@ -43,10 +50,9 @@ def _picture(window: Window, pos: int) -> tuple[int, list[int]]:
     at = pos + 2
     others: list[int] = []
     while True:
-        while window.read(at, 2) == b"\xff\xff":  # fill bytes
-            at += 1
-        prefix, marker = window.read(at, 2)
-        if prefix != 0xFF or marker in (0x00, _SOI):
+        at = _next_marker(window, at, strict)
+        marker = window.byte(at + 1)
+        if marker == _SOI:
             raise ImageError("no JPEG marker where one should be", at)
         at += 2
         if marker == _EOI:
@@ -63,6 +69,16 @@ def _picture(window: Window, pos: int) -> tuple[int, list[int]]:
             at = window.search(_MARKER, 2, at, window.size)
             if at < 0:
                 raise ImageError("the data ends in the middle of the image", window.size)
+
+
+def _next_marker(window: Window, pos: int, strict: bool) -> int:
+    """Return where the next marker is. Decoders pass over what is before it; strict ones do not."""
+    at = window.search(_SEGMENT, 2, pos, min(window.size, pos + _MOST_JUNK))
+    if at < 0 and pos + _MOST_JUNK >= window.size and not strict:
+        raise ImageError("the data ends in the middle of the image", window.size)
+    if at < 0 or (strict and window.read(pos, at - pos).strip(_FILL)):
+        raise ImageError("no JPEG marker where one should be", pos)
+    return at
 
 
 def _indexed(window: Window, base: int) -> list[int]:
@@ -92,4 +108,4 @@ def _indexed(window: Window, base: int) -> list[int]:
     return []
 
 
-JPEG = ImageFormat(rb"\xff\xd8\xff", _end)
+JPEG = ImageFormat(rb"\xff\xd8\xff", _end, strict_end=partial(_end, strict=True))
