@@ -154,7 +154,8 @@ def test_the_commands_of_an_upgrade(deployment: Deployment) -> None:
 
 
 def test_every_command_of_the_readme_is_run_by_a_test() -> None:
-    tested = {"Trial on one machine", "Each host", "Who may reach what", "Upgrade"}
+    # Those for Kubernetes are only checked, in test_kubernetes.py.
+    tested = {"Kubernetes", "Trial on one machine", "Each host", "Who may reach what", "Upgrade"}
     assert {section for section in sections() if commands(section)} == tested
     services = re.findall(r"^  (\w+)\)$", (DEPLOY / "serve").read_text(), re.M)
     assert [line.split()[1] for line in SERVE] == services

@@ -8,7 +8,9 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from imagetl_assets.images.bundle import find_frames
 from testbed.ports import free_ports
 from testbed.processes import BIN, PROJECT
 
@@ -22,6 +24,11 @@ def commands(page: str) -> list[str]:
     return [line for line in lines if line.startswith(_COMMANDS)]
 
 
+def programs(page: str) -> list[str]:
+    """Return the Python programs of a page."""
+    return re.findall(r"^```python\n(.*?)^```$", (DOCS / page).read_text(), re.M | re.S)
+
+
 def clean_environment() -> dict[str, str]:
     """Return the environment of a new user who has installed the project."""
     names = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_STORAGE", "IMAGETL_UPSTREAM")
@@ -29,19 +36,44 @@ def clean_environment() -> dict[str, str]:
     return {**env, "PATH": f"{BIN}{os.pathsep}{env['PATH']}"}
 
 
-def test_the_first_run_as_it_is_written(tmp_path: Path) -> None:
-    script = "\n".join(commands("first-run.md"))
-    done = subprocess.run(
-        ["bash", "-eux", "-c", script],
-        cwd=tmp_path,
+def _bash(lines: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run commands one after the other, as a new user would, until one of them fails."""
+    return subprocess.run(
+        ["bash", "-eux", "-c", "\n".join(lines)],
+        cwd=folder,
         env=clean_environment(),
         capture_output=True,
         text=True,
         timeout=240,
     )
+
+
+def test_the_first_run_as_it_is_written(tmp_path: Path) -> None:
+    done = _bash(commands("first-run.md"), tmp_path)
     assert done.returncode == 0, done.stderr
     for name in ("sample.img", "pictures.img", "all-images.img"):
         assert (tmp_path / "storage" / name / "clip.gif").exists()
+
+
+def test_each_way_of_the_how_to_as_it_is_written(tmp_path: Path) -> None:
+    """But for dg, which works in the project's folder; it has tests of its own."""
+    script = [line for line in commands("how-to.md") if line.startswith(("imagetl ", "dagster "))]
+    (tmp_path / "definitions.py").write_text(programs("how-to.md")[-1])
+    done = _bash(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list(find_frames((tmp_path / "again.img").open("rb")))) == 5
+    assert not (tmp_path / "storage" / "shots").exists()
+    assert "RUN_SUCCESS" in done.stderr
+
+
+def test_definitions_can_be_merged_with_others() -> None:
+    program = programs("how-to.md")[0]
+    found: dict[str, Any] = {}
+    exec(compile(program, "definitions.py", "exec", dont_inherit=True), found)
+    repository = found["defs"].get_repository_def()
+    keys = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
+    assert keys >= {"poster", "clip_gif"}
+    assert repository.has_job("image_etl")
 
 
 def test_the_cluster_as_it_is_written(tmp_path: Path) -> None:

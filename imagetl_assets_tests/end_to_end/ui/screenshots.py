@@ -11,7 +11,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page
 
-from imagetl_assets.sample import sample_bytes
+from imagetl_assets.images import transcode
+from imagetl_assets.images.bundle import find_frames
+from imagetl_assets.sample import ROUND, sample_bytes, write_sample
 from imagetl_assets_tests.end_to_end.ui.browser import browser
 from testbed.imagetl_dev import running
 from testbed.processes import PROJECT
@@ -25,6 +27,7 @@ _COLOURS = 160
 def main() -> None:
     """Start everything, let the sensor run one file, take the pictures."""
     FOLDER.mkdir(exist_ok=True)
+    _save_animation()
     folder = Path(tempfile.gettempdir(), "imagetl")  # its name is to be seen
     folder.mkdir()
     try:
@@ -45,6 +48,15 @@ def _take_pictures(folder: Path) -> None:
             _save(ui.page, "graph", height=580)
             ui.open_preview(NAME)
             _save(ui.page, "clip", height=680)
+
+
+def _save_animation() -> None:
+    """Save a small clip, as a run would make it."""
+    out = io.BytesIO()
+    write_sample(out, ROUND, width=180, height=120)
+    frames = [out.getvalue()[s.offset : s.offset + s.length] for s in find_frames(out)]
+    clip = transcode.join(frames[::3], duration_ms=120)
+    (FOLDER / "waves.gif").write_bytes(clip)
 
 
 def _show_timeline(page: Page) -> None:
