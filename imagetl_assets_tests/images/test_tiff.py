@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import zlib
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,35 @@ def test_in_other_bundles_the_image_is_shown_without_its_thumbnail() -> None:
 def test_of_thumbnails_alone_the_first_is_shown() -> None:
     (image,) = decode.pictures(pages(page(0, 1), page(1, 1)))
     assert image.tobytes() == picture(0).tobytes()
+
+
+@pytest.mark.parametrize("method", ["tiff_adobe_deflate", "tiff_deflate"])
+@pytest.mark.parametrize("tile", [None, (16, 16)])
+def test_a_changed_byte_of_deflated_pixels_is_noticed(
+    method: str, tile: tuple[int, int] | None
+) -> None:
+    if tile:
+        data = tiff(COLOURS, tile=tile, compression="zlib")
+    else:
+        data = encode(Image.fromarray(COLOURS), "TIFF", compression=method)
+    (found,) = tiff_pages.pages(io.BytesIO(data))
+    for offset, length in found.parts:
+        for at in range(offset, offset + length, 7):
+            changed = data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :]
+            with pytest.raises(ImageError):
+                list(decode.pictures(changed))
+
+
+def test_a_bomb_of_deflated_pixels_is_stopped() -> None:
+    data = encode(Image.new("L", (16, 16)), "TIFF", compression="tiff_adobe_deflate")
+    (found,) = tiff_pages.pages(io.BytesIO(data))
+    packed = zlib.compress(bytes(found.most_bytes + 1))
+    bomb = data + packed
+    for value, other in zip(found.parts[0], (len(data), len(packed)), strict=True):
+        at = bomb.rindex(value.to_bytes(4, "little"), 0, len(data))
+        bomb = bomb[:at] + other.to_bytes(4, "little") + bomb[at + 4 :]
+    with pytest.raises(ImageError, match="more than it says"):
+        list(decode.pictures(bomb))
 
 
 def test_directories_in_a_circle_end() -> None:

@@ -6,6 +6,7 @@ colours, more channels, the compressions of microscopes and satellites, and any 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -23,6 +24,8 @@ _GREY, _RGB, _CMYK = (0, 1), 2, 5
 _WHITE_IS_ZERO = 0
 _ALPHA = 1, 2  # kinds of extra channels
 _WEBP = 50001
+_DEFLATE = 8, 32946
+_BLOCK = 1 << 20  # bytes
 
 
 class Tiff:
@@ -45,9 +48,12 @@ class Tiff:
             ImageError: nothing that is installed can read such a page.
             Exception: of any kind that Pillow or tifffile raises for damaged data.
         """
+        page = self._pages[number]
+        if page.compression in _DEFLATE:
+            _check_deflated(self._file, page)
         opened = self._by_pillow(number)
         if opened is None:
-            return _by_tifffile(self._file, number, self._pages[number])
+            return _by_tifffile(self._file, number, page)
         opened.load()
         return eight_bit(opened)
 
@@ -67,6 +73,30 @@ class Tiff:
             return None
         opened: PIL.Image.Image = self._opened
         return opened
+
+
+def _check_deflated(file: BinaryIO, page: Page) -> None:
+    """Look at the checksums of the pixels, as the decoder stops before them.
+
+    Raises:
+        ImageError: one of them is wrong, or what is inflated is more than the page can have.
+    """
+    left = page.most_bytes
+    for offset, length in page.parts:
+        file.seek(offset)
+        packed, stream = file.read(length), zlib.decompressobj()
+        while not stream.eof:
+            try:
+                inflated = len(stream.decompress(packed, _BLOCK))
+            except zlib.error as error:
+                raise ImageError(f"the pixels of the TIFF are damaged: {error}", offset) from None
+            packed, left = stream.unconsumed_tail, left - inflated
+            if left < 0:
+                raise ImageError("the pixels of the TIFF are more than it says", offset)
+            if not (inflated or packed):
+                break
+        if length and not stream.eof:
+            raise ImageError("the pixels of the TIFF are cut short", offset)
 
 
 @contextmanager

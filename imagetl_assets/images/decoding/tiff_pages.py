@@ -14,18 +14,24 @@ from imagetl_assets.images.image_formats.tiff import INTEGERS, KINDS, SIZES, Lay
 from imagetl_assets.images.window import Window
 
 _MOST_PAGES = 1 << 16
+_MOST_VALUES = 1 << 20
+_FEW_VALUES = 8
 _BLOCK = 64 * 1024  # bytes that are read at once
 
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _SAMPLES, _PLANAR, _SAMPLE_FORMAT = 277, 284, 339
+_OFFSETS, _LENGTHS = (273, 324), (279, 325)  # of strips, and of tiles
 _WANTED = {
+    *_OFFSETS,
+    *_LENGTHS,
     *(_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION),
     *(_PHOTOMETRIC, _SAMPLES, _PLANAR, _SAMPLE_FORMAT),
 }
 _REDUCED_OR_MASK = 0b101  # bits of NewSubfileType
 _OLD_REDUCED = 2  # of SubfileType
 _SEPARATE, _UNCOMPRESSED = 2, 1
+_LARGEST_TILE = 4096  # pixels; tiles have mostly 256
 
 _PHOTOMETRICS = {
     **{0: "grey, white is 0", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK"},
@@ -78,6 +84,22 @@ class Page:
     def compression(self) -> int:
         """The number of the compression."""
         return self.first(_COMPRESSION, _UNCOMPRESSED)
+
+    @property
+    def parts(self) -> list[tuple[int, int]]:
+        """Where the strips or tiles of its pixels are in the file, and their lengths in bytes."""
+        offsets, lengths = (
+            next((self.fields[tag] for tag in tags if tag in self.fields), ())
+            for tags in (_OFFSETS, _LENGTHS)
+        )
+        return list(zip(offsets, lengths, strict=False))
+
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes its pixels have at most, with what fills up its tiles."""
+        width, height = self.size
+        channels = self.first(_SAMPLES, 1) * max(8, self.first(_BITS, 1)) // 8
+        return (width + _LARGEST_TILE) * (height + _LARGEST_TILE) * channels
 
     def __str__(self) -> str:
         """Return what it is, for people."""
@@ -144,9 +166,10 @@ def _fields(
         if tag not in _WANTED or kind not in INTEGERS:
             continue
         # Of a value for each channel, those of a few are enough.
-        length = min(values, 8) * SIZES[kind]
+        taken = min(values, _MOST_VALUES if tag in _OFFSETS + _LENGTHS else _FEW_VALUES)
+        length = taken * SIZES[kind]
         start = place + head
         if values * SIZES[kind] > room:
             (start,) = layout.numbers(layout.pointer, window.read(start, room))
         data = window.read(start, length)
-        yield tag, layout.numbers(f"{min(values, 8)}{INTEGERS[kind]}", data)
+        yield tag, layout.numbers(f"{taken}{INTEGERS[kind]}", data)
