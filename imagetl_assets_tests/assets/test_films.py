@@ -11,6 +11,7 @@ from PIL import Image
 from imagetl_assets.assets.films import offered_films
 from imagetl_assets.records import Clip
 from imagetl_assets_tests.images.archives import zipped
+from imagetl_assets_tests.images.profiles import RED_AND_GREEN_EXCHANGED
 from testbed.bundles import small_bundle
 from testbed.http_server import HttpServer
 from testbed.pipeline import Pipeline
@@ -25,7 +26,17 @@ def photo(number: int) -> bytes:
     return out.getvalue()
 
 
+def with_profile(data: bytes) -> bytes:
+    """The same picture, stored with red and green exchanged, and a profile that says so."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(data)) as image:
+        exchanged = Image.fromarray(np.asarray(image)[..., [1, 0, 2]])
+    exchanged.save(out, "PNG", icc_profile=RED_AND_GREEN_EXCHANGED)
+    return out.getvalue()
+
+
 PHOTOS = {f"{number}.png": photo(number) for number in range(4)}
+PHOTOS["1.png"] = with_profile(PHOTOS["1.png"])
 
 
 def test_they_are_not_made_unless_they_are_asked_for(
@@ -58,6 +69,11 @@ def test_all_clips_of_an_archive(
         with Image.open(io.BytesIO(photo(0))) as original:
             expected = original.convert("RGB").resize((40, 30), Image.Resampling.LANCZOS)
         assert image.convert("RGB").tobytes() == expected.tobytes()
+        image.seek(1)
+        with Image.open(io.BytesIO(photo(1))) as original:
+            expected = original.resize((40, 30), Image.Resampling.LANCZOS)
+        difference = np.asarray(image.convert("RGB"), int) - np.asarray(expected, int)
+        assert np.abs(difference).max() <= 12  # the profile has a simpler curve than sRGB
         assert len(expected.getcolors(5000) or ()) > 256
     with Image.open(pipeline.file("clip.gif")) as image:
         assert "loop" not in image.info

@@ -71,9 +71,14 @@ def load(picture: PIL.Image.Image, data: bytes) -> PIL.Image.Image:
     """
     told = picture.info.get("transparency")
     bits, colour_type = data[_BIT_DEPTH], data[_COLOUR_TYPE]
-    if told is None or colour_type not in (_GREY, _RGB) or bits == 1:
+    if told is None or colour_type not in (_GREY, _RGB):
         picture.load()
         return eight_bit(picture)
+    if bits == 1:
+        del picture.info["transparency"]
+        grey = like(picture, picture.convert("L"))
+        grey.info["transparency"] = 255 if told else 0
+        return grey
     # Only so many of the 16 bits of each number count (section 11.3.1.1).
     most = (1 << bits) - 1
     if bits < 16:
