@@ -222,6 +222,8 @@ class StoredFrame(Struct, frozen=True, array_like=True):
         delta: its difference from the frame before, if that was asked for and is smaller.
         duration_ms: how long it was shown in the bundle, in milliseconds; None if that is not told.
         time: when it was taken or written, in seconds since 1970; None if that is not known.
+        source: a hash of all that it was made from, see `assets.known_frames`; None if it is not to
+            be known again.
     """
 
     offset: Count | None
@@ -231,6 +233,7 @@ class StoredFrame(Struct, frozen=True, array_like=True):
     delta: StoredDelta | None = None
     duration_ms: Annotated[float, Meta(ge=0)] | None = None
     time: float | None = None
+    source: str | None = None
 
 
 class StoredFrameBatch(Record, frozen=True, tag=True):

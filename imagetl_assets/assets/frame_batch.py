@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dagster import Failure
 
 from imagetl_assets.assets.damage import damaged_frame
+from imagetl_assets.assets.known_frames import KnownFrames, known_frames, source_of
 from imagetl_assets.assets.raw_images import frame_info, images_at
 from imagetl_assets.images import gif
 from imagetl_assets.images.bundle import DamagedFrame, FrameImage, FrameSpan
@@ -29,6 +30,8 @@ class _Gif:
 
     data: bytes
     layout: gif.GifLayout
+    sha256: str = ""
+    source: str | None = None
 
 
 def store_frame_batch(
@@ -45,14 +48,15 @@ def store_frame_batch(
     damaged: list[DamagedFrame] = []
     frames, deltas = _Files(folder.store, only_new=index.in_place), _Files(folder.store)
     frames_folder, deltas_folder = written_to(folder, index), deltas_of(folder, index)
-    previous = _previous(folder, index, positions) if index.optimize else None
+    known = known_frames(folder, index)
+    previous = _previous(folder, index, positions, known) if index.optimize else None
     images = images_at(folder, index, _spans(index, positions))
     for position, image in zip(positions, images, strict=True):
         check_time()
         span = index.frames[position]
         info = frame_info(span, image)
         try:
-            frame = _as_gif(image, index, info)
+            frame = _as_gif(image, index, info, known)
         except ImageError as error:
             piece = DamagedFrame(span.number, span.offset, span.length, error.problem, span.name)
             if not index.skip_damaged:
@@ -69,11 +73,12 @@ def store_frame_batch(
             StoredFrame(
                 offset=_offset_of(frame, image),
                 size=len(frame.data),
-                sha256=hashlib.sha256(frame.data).hexdigest(),
+                sha256=frame.sha256,
                 layout=frame.layout,
                 delta=StoredDelta(len(difference.data), difference.layout) if difference else None,
                 time=info.time,
                 duration_ms=image.duration_ms if isinstance(image, FrameImage) else None,
+                source=frame.source,
             )
         )
     frames.write()
@@ -105,17 +110,24 @@ def _spans(index: FrameIndex, positions: range) -> Sequence[FrameSpan]:
     return index.frames[positions.start : positions.stop]
 
 
-def _as_gif(image: FrameImage | ImageError, index: FrameIndex, info: FrameInfo) -> _Gif:
+def _as_gif(
+    image: FrameImage | ImageError, index: FrameIndex, info: FrameInfo, known: KnownFrames
+) -> _Gif:
     """Return a frame as a GIF. Raises ImageError unless its pixels decode."""
     if isinstance(image, ImageError):
         raise image
+    source: str | None = None
+    if isinstance(image.data, bytes):
+        source = source_of(image.data, index, info)
+        if found := known.find(source, image.data):
+            return _Gif(found.data, found.stored.layout, found.stored.sha256, source)
     try:
         encoded = to_gif(image.data, edit=index.edit, frame=info)
     except (ResizeError, EditError) as error:
         raise Failure(str(error), allow_retries=False) from None
     layout = gif.parse(encoded)
     gif.check_pixels(encoded, layout)
-    return _Gif(encoded, layout)
+    return _Gif(encoded, layout, hashlib.sha256(encoded).hexdigest(), source)
 
 
 def _offset_of(frame: _Gif, image: FrameImage | ImageError) -> int | None:
@@ -124,14 +136,16 @@ def _offset_of(frame: _Gif, image: FrameImage | ImageError) -> int | None:
     return image.offset if frame.data == image.data else None
 
 
-def _previous(folder: PartitionFolder, index: FrameIndex, positions: range) -> _Gif | None:
+def _previous(
+    folder: PartitionFolder, index: FrameIndex, positions: range, known: KnownFrames
+) -> _Gif | None:
     """Return the frame before the frame batch, unless there is none or it is damaged."""
     if positions.start == 0:
         return None
     before = range(positions.start - 1, positions.start)
     (image,) = images_at(folder, index, _spans(index, before))
     try:
-        return _as_gif(image, index, frame_info(index.frames[before.start], image))
+        return _as_gif(image, index, frame_info(index.frames[before.start], image), known)
     except ImageError:
         return None
 
