@@ -1,6 +1,6 @@
 """`python -m` this with a mode and a format: print by how many bytes a conversion lets it grow.
 
-The picture has as many pixels as are allowed.
+The picture has as many pixels as are allowed. If it is RGBA, it has a profile, too.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from imagetl_assets.images.decoding.limits import MAX_PIXELS
 from imagetl_assets.images.edit import Edit
 from imagetl_assets.images.gif import check_pixels
 from imagetl_assets.images.transcode import to_gif
+from imagetl_assets_tests.images.profiles import rgb_profile
 
 STATUS = Path("/proc/self/status")
 
@@ -29,8 +30,9 @@ def peak() -> int:
 
 
 def encoded(mode: str, kind: str, side: int) -> bytes:
-    out = io.BytesIO()
-    Image.linear_gradient("L").resize((side, side)).convert(mode).save(out, kind)
+    out, profile = io.BytesIO(), rgb_profile(power=1.8) if mode == "RGBA" else None
+    image = Image.linear_gradient("L").resize((side, side)).convert(mode)
+    image.save(out, kind, icc_profile=profile)
     return out.getvalue()
 
 

@@ -21,63 +21,70 @@ if TYPE_CHECKING:
 
 _SAME = 2  # of 255: that a profile changes colours by so little cannot be seen
 _MOST_BYTES = 4 << 20  # of a profile; those of printers have up to 3 MB
-_SPACES = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
+_SPACES = {"RGB": "RGB ", "RGBA": "RGB ", "L": "GRAY", "CMYK": "CMYK"}
 
 
 def in_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
     """Return a picture of 8 bits with its colours in sRGB; alpha stays as it is.
 
-    It is the same object if no profile changes it. A profile that is broken, or that is for another
-    kind of colours, does not count.
+    It is the same object if no profile changes it, and may be if one does. A profile that is
+    broken, or that is for another kind of colours, does not count.
     """
     if picture.mode == "LAB":
         return _transformed(picture, _lab_transform())
     profile = picture.info.pop("icc_profile", None) or png_profile(picture.info)
     if not isinstance(profile, bytes) or len(profile) > _MOST_BYTES:
         return picture
-    colours = _mode_of_colours(picture)
-    transform = _transform(profile, colours)
-    if transform is None and colours == "L":
-        transform, colours = _transform(profile, "RGB"), "RGB"
-    if transform is None:
+    mode = next((mode for mode in _modes(picture) if _transform(profile, mode)), None)
+    if mode is None:
         return picture
+    if mode == "RGB":
+        mode = "RGBA" if picture.has_transparency_data else "RGB"
+        shown = picture if picture.mode == mode else picture.convert(mode)
+        _transformed(shown, _transform(profile, mode), in_place=True)
+        return shown
     if not picture.has_transparency_data:
-        converted = picture if picture.mode == colours else picture.convert(colours)
-        return _transformed(converted, transform)
-    rgba = picture.convert("RGBA")
-    # Of a grey picture, each of the three channels is the grey.
-    flat = rgba.getchannel("R") if colours == "L" else rgba.convert("RGB")
-    shown = _transformed(flat, transform)
-    shown.putalpha(rgba.getchannel("A"))
+        converted = picture if picture.mode == mode else picture.convert(mode)
+        return _transformed(converted, _transform(profile, mode))
+    grey = picture if picture.mode == "LA" else picture.convert("LA")
+    shown = _transformed(grey.getchannel("L"), _transform(profile, mode))
+    shown.putalpha(grey.getchannel("A"))
     return shown
 
 
-def _mode_of_colours(picture: PIL.Image.Image) -> str:
-    """Return the mode that a picture's colours have without alpha and palette."""
+def _modes(picture: PIL.Image.Image) -> tuple[str, ...]:
+    """Return the modes that a picture's colours can be taken for, without alpha and palette."""
     if picture.mode in ("1", "L", "LA"):
-        return "L"
-    return "CMYK" if picture.mode == "CMYK" else "RGB"
+        return "L", "RGB"
+    return ("CMYK",) if picture.mode == "CMYK" else ("RGB",)
 
 
-def _transformed(picture: PIL.Image.Image, transform: Any) -> PIL.Image.Image:
+def _transformed(
+    picture: PIL.Image.Image, transform: Any, *, in_place: bool = False
+) -> PIL.Image.Image:
+    """Return the picture in sRGB; the same one if it may be changed."""
     from PIL import ImageCms
 
-    shown = ImageCms.applyTransform(picture, transform)
-    assert shown is not None  # it is None only if the picture itself is changed
-    return shown
+    return ImageCms.applyTransform(picture, transform, inPlace=in_place) or picture
 
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> Any:
-    """Return what takes colours of a mode to sRGB; None if they need no change, or it is broken."""
+    """Return what takes colours of a mode to sRGB; None if they need no change, or it is broken.
+
+    Alpha stays as it is, and the picture gets the mode RGB, or RGBA if that is what it has.
+    """
     from PIL import ImageCms
 
+    if mode == "RGBA" and _transform(profile, "RGB") is None:
+        return None
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if opened.profile.xcolor_space != _SPACES[mode]:
             return None
-        transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB")
-        return None if mode != "CMYK" and _changes_nothing(transform, mode) else transform
+        shown = "RGBA" if mode == "RGBA" else "RGB"
+        transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, shown)
+        return None if mode in ("L", "RGB") and _changes_nothing(transform, mode) else transform
     except (OSError, ValueError, ImageCms.PyCMSError):
         return None
 
