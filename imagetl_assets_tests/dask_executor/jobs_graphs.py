@@ -224,3 +224,14 @@ def mended_job() -> None:
 @job(executor_def=dask_executor)
 def mended_dynamic_job() -> None:
     noted_total(numbers().map(fails_once).map(noted).collect())
+
+
+@op
+def fails_after_its_output() -> Iterator[Output[int]]:
+    yield Output(1)
+    raise ValueError("on purpose")
+
+
+@job(executor_def=dask_executor)
+def late_failure_job() -> None:
+    noted(fails_after_its_output())

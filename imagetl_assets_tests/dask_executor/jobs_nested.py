@@ -4,11 +4,9 @@ A task that waits for futures has to secede first, or its worker's threads may a
 for any task of Dask, and not tried here.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
-from dagster import JobDefinition, OpDefinition, job, op
+from dagster import JobDefinition, OpDefinition, OpExecutionContext, job, op
 from dask.base import compute
 from dask.delayed import delayed
 from distributed import (
@@ -20,7 +18,7 @@ from distributed import (
     worker_client,
 )
 
-from imagetl_assets.dask_executor import dask_executor
+from imagetl_assets.dask_executor import dask_client, dask_executor
 
 COUNT = 4
 RESULT = sum(2**number for number in range(COUNT))
@@ -83,6 +81,12 @@ def actors() -> int:
     return total
 
 
+@op(required_resource_keys={"dask"})
+def with_the_resource(context: OpExecutionContext) -> int:
+    client = context.resources.dask
+    return int(sum(client.gather(client.map(power, range(COUNT), pure=False))))
+
+
 @op
 def knows_its_worker() -> int:
     return RESULT if get_worker().address else 0
@@ -94,6 +98,7 @@ WAYS: tuple[OpDefinition, ...] = (
     secedes,
     secedes_for_good,
     actors,
+    with_the_resource,
     knows_its_worker,
 )
 
@@ -101,7 +106,9 @@ WAYS: tuple[OpDefinition, ...] = (
 def _nested(way: OpDefinition) -> JobDefinition:
     """Four steps in batches of their own, as they differ in priority: a worker has two of them."""
 
-    @job(name=f"{way.name}_job", executor_def=dask_executor)
+    resources = {"dask": dask_client} if way is with_the_resource else {}
+
+    @job(name=f"{way.name}_job", executor_def=dask_executor, resource_defs=resources)
     def nested() -> None:
         for priority in range(4):
             way.alias(f"step_{priority}").tag({"dagster/priority": str(priority)})()
@@ -114,4 +121,5 @@ with_a_worker_client_job = _nested(with_a_worker_client)
 secedes_job = _nested(secedes)
 secedes_for_good_job = _nested(secedes_for_good)
 actors_job = _nested(actors)
+with_the_resource_job = _nested(with_the_resource)
 knows_its_worker_job = _nested(knows_its_worker)

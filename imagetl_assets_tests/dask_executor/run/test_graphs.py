@@ -45,6 +45,16 @@ def test_dynamic_outputs_are_mapped_and_collected(
         assert result.output_for_node("total") == 2 * sum(range(27))
 
 
+@pytest.mark.parametrize("required", [True, False])
+def test_a_step_whose_input_is_there_starts_although_its_source_failed_if_that_is_allowed(
+    required: bool, cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    config = cluster.run_config(step_dependency_config={"require_upstream_step_success": required})
+    with run_job(jobs.late_failure_job, instance, run_config=config, tags=marks.tags) as result:
+        assert not result.success
+        assert ("noted" in steps_that(START, instance, result.run_id)) == (not required)
+
+
 @pytest.mark.parametrize(
     ("job", "ops"),
     [

@@ -29,3 +29,8 @@ def test_steps_can_use_all_of_dasks_ways_to_compute(
             assert [result.output_for_node(f"step_{number}") for number in range(4)] == [
                 jobs.RESULT
             ] * 4
+
+
+def test_the_resource_serves_without_a_worker_too() -> None:
+    result = jobs.with_the_resource_job.execute_in_process()
+    assert result.output_for_node("step_0") == jobs.RESULT
