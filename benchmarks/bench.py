@@ -12,7 +12,9 @@ from benchmarks.contenders import ContenderFailed
 from benchmarks.results import OURS, TIME, Measurement
 
 Figures = Mapping[str, float]
-"""The value of each figure of one round: `TIME` in seconds, all others are memory in MB."""
+"""The value of each figure of one round, in the unit of `UNITS`, or in MB."""
+
+UNITS = {TIME: "s", "PSNR": "dB", "SSIM": "%"}
 
 say = partial(print, flush=True)
 
@@ -88,7 +90,7 @@ class Bench:
         say(f"  {job.work}: {job.contender} {figures[TIME]:.3f} s{note}")
         if counts:
             for figure, value in figures.items():
-                unit = "s" if figure == TIME else "MB"
+                unit = UNITS.get(figure, "MB")
                 self.measurement.add(job.work, job.contender, value, figure, unit)
 
 

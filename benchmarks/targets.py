@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from benchmarks.comparisons.conversion import ONE_PALETTE
 from benchmarks.comparisons.object_store import SCRIPT
 from benchmarks.comparisons.steps import DAGSTER_DASK
 from benchmarks.pipelines import (
@@ -83,6 +84,8 @@ HEADLINES = (
         SCRIPT,
         1.5,
     ),
+    Headline("a photo to GIF, in a zoom", "conversion", "zoom", ONE_PALETTE, 0.6),
+    Headline("a photo to GIF, in a pan", "conversion", "pan", ONE_PALETTE, 0.6),
     Headline("28 trivial steps", "steps", "28 static steps", DAGSTER_DASK),
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.bench import Bench
 from benchmarks.comparisons.clip import clip
+from benchmarks.comparisons.conversion import conversion
 from benchmarks.comparisons.object_store import object_store
 from benchmarks.comparisons.pipeline import cold, many_frames, real_bundle
 from benchmarks.comparisons.replacements import replacements
@@ -28,6 +29,7 @@ COMPARISONS = {
     "cold": Comparison("Cold: from the shell's prompt to the clip", cold),
     "steps": Comparison("Steps alone: static, mapped, retried", steps),
     "clip": Comparison("Images alone: find, join, convert", clip),
+    "conversion": Comparison("Photos to an animated GIF: time and quality", conversion),
     "object-store": Comparison("Results in a bucket", object_store),
     "replacements": Comparison(
         "What replaced parts of Dagster save: 27 frames, warm", replacements
