@@ -33,6 +33,19 @@ def test_the_grey_that_is_transparent(bits: int, transparent: int) -> None:
     assert (np.asarray(image)[..., 3] == seen[..., 3]).all()
 
 
+@pytest.mark.parametrize(("bits", "colour_type"), [(2, GREY), (4, GREY), (16, GREY), (16, RGB)])
+def test_libvips_sees_the_same_pixels_transparent(bits: int, colour_type: int) -> None:
+    pyvips = pytest.importorskip("pyvips", reason="needs the package pyvips[binary]")
+    channels = 3 if colour_type == RGB else 1
+    values = np.random.default_rng(bits).integers(0, 2**bits, (8, 9, channels))
+    values[::2, ::3] = values[0, 0]
+    values[3, 3] ^= 1
+    data = png(values, bits, colour_type, [int(value) for value in values[0, 0]])
+    judged = pyvips.Image.new_from_buffer(data, "")
+    transparent = judged.extract_band(judged.bands - 1).numpy() == 0
+    assert (transparent == (shown(data)[..., 3] == 0)).all()
+
+
 def test_all_16_bits_of_a_grey_count() -> None:
     values = np.array([[0x1234, 0x1235, 0x1334, 0x1234]])
     seen = shown(png(values[..., None], 16, GREY, [0x1234]))

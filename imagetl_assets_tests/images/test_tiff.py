@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 import zlib
 from typing import Any
@@ -47,6 +48,8 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "planes-16": (planes(DEEP), SEPARATE),
     "planes-16-deflate": (planes(DEEP), {**SEPARATE, "compression": "zlib"}),
     "planes-16-tiles": (planes(DEEP), {**SEPARATE, "tile": (16, 16)}),
+    "large-tiles-deflate": (COLOURS, {"tile": (256, 256), "compression": "zlib"}),
+    "strips-deflate": (COLOURS, {"rowsperstrip": 7, "compression": "zlib"}),
     "planes-16-big-endian": (planes(DEEP), {**SEPARATE, "byteorder": ">"}),
     "planes-16-alpha": (
         planes(np.concatenate([DEEP, DEEP[..., :1] | 65535], -1)),
@@ -181,3 +184,10 @@ def test_directories_in_a_circle_end() -> None:
     count = int.from_bytes(data[at : at + 2], "little")
     data[at + 2 + 12 * count : at + 6 + 12 * count] = int(at).to_bytes(4, "little")
     assert len(tiff_pages.pages(io.BytesIO(bytes(data)))) == 1
+
+
+def test_directories_that_are_too_large_are_refused() -> None:
+    offsets = struct.pack("<HHII", 273, 4, 1 << 19, 8)
+    data = b"II*\0\x08\0\0\0" + struct.pack("<H", 3) + offsets * 3 + bytes(4 << 19)
+    with pytest.raises(ImageError, match="too large"):
+        tiff_pages.pages(io.BytesIO(data))

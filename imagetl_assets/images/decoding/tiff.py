@@ -6,6 +6,7 @@ colours, more channels, the compressions of microscopes and satellites, and any 
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from imagetl_assets.images.decoding.depth import eight_bit
+from imagetl_assets.images.decoding.limits import MAX_PIXELS
 from imagetl_assets.images.decoding.tiff_pages import Page
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.time_limit import check_time
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -26,6 +29,7 @@ _ALPHA = 1, 2  # kinds of extra channels
 _WEBP = 50001
 _DEFLATE = 8, 32946
 _BLOCK = 1 << 20  # bytes
+_MOST_VALUE_BYTES = 8 * MAX_PIXELS
 
 
 class Tiff:
@@ -61,7 +65,8 @@ class Tiff:
         """Return the page as Pillow opens it; None if Pillow cannot."""
         from PIL import Image, UnidentifiedImageError
 
-        if self._pages[number].compression == _WEBP:  # Pillow finds out only when it decodes
+        page = self._pages[number]
+        if page.compression == _WEBP or page.is_big_endian_bigtiff:  # Pillow finds out too late
             return None
         try:
             with _libtiff(any(page.has_deep_planes for page in self._pages)):
@@ -83,6 +88,7 @@ def _check_deflated(file: BinaryIO, page: Page) -> None:
     """
     left = page.most_bytes
     for offset, length in page.parts:
+        check_time()
         file.seek(offset)
         packed, stream = file.read(length), zlib.decompressobj()
         while not stream.eof:
@@ -123,8 +129,12 @@ def _by_tifffile(file: BinaryIO, number: int, page: Page) -> PIL.Image.Image:
         )
     import tifffile
 
+    if not (page.parts and page.most_bytes > 0):
+        raise ImageError(f"the TIFF ({page}) is damaged: it does not say where its pixels are")
+    if page.most_bytes > _MOST_VALUE_BYTES:
+        raise ImageError(f"the TIFF ({page}) has more than {_MOST_VALUE_BYTES:,} bytes of pixels")
     file.seek(0)
-    with tifffile.TiffFile(file) as opened:
+    with _no_log(), tifffile.TiffFile(file) as opened:
         found = opened.pages[number]
         assert isinstance(found, tifffile.TiffPage)
         kinds = [int(kind) for kind in found.extrasamples]
@@ -142,6 +152,17 @@ def _by_tifffile(file: BinaryIO, number: int, page: Page) -> PIL.Image.Image:
         return shown
 
 
+@contextmanager
+def _no_log() -> Iterator[None]:
+    """Keep what tifffile has to say of a damaged file out of the log: the error tells it."""
+    logger = logging.getLogger("tifffile")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
 def _as_picture(values: Any, photometric: int, extra: list[int], page: Page) -> PIL.Image.Image:
     """Return values (rows, columns, channels) as a picture. Raises ImageError if it cannot."""
     from PIL import Image
@@ -155,12 +176,12 @@ def _as_picture(values: Any, photometric: int, extra: list[int], page: Page) -> 
     mode = {1: "L", 3: "RGB", 4: "CMYK"}[channels]
     shown = Image.fromarray(colours[..., 0] if channels == 1 else colours, mode)
     if extra and extra[0] in _ALPHA and mode != "CMYK" and values.shape[-1] > channels:
-        shown.putalpha(Image.fromarray(_share(values[..., channels])))
+        shown.putalpha(Image.fromarray(_share(values[..., channels : channels + 1])[..., 0]))
     return shown
 
 
 def _share(values: Any) -> Any:
-    """Return values as shares of 255.
+    """Return values (rows, columns, channels) as shares of 255.
 
     Of whole numbers without a sign it is the share of the highest value there can be, and of others
     that are within 0 and 1, the share of 1. Else the lowest and the highest value that occur become
@@ -168,13 +189,27 @@ def _share(values: Any) -> Any:
     """
     import numpy as np
 
-    numbers = values.astype(np.float32)
-    finite = numbers[np.isfinite(numbers)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    if values.dtype.kind == "u":
-        low, high = 0.0, float(np.iinfo(values.dtype).max)
-    elif values.dtype.kind == "f" and low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
+    low, high = _range(values)
     scale = 255 / (high - low) if high > low else 0.0
-    np.nan_to_num(numbers, copy=False, nan=low, posinf=high, neginf=low)
-    return np.clip((numbers - low) * scale + 0.5, 0, 255).astype(np.uint8)
+    shares = np.empty(values.shape, np.uint8)
+    for channel in range(values.shape[-1]):  # one after the other takes less memory
+        numbers = values[..., channel].astype(np.float32)
+        np.nan_to_num(numbers, copy=False, nan=low, posinf=high, neginf=low)
+        numbers -= low
+        numbers *= scale
+        numbers += 0.5
+        shares[..., channel] = np.clip(numbers, 0, 255, out=numbers)
+    return shares
+
+
+def _range(values: Any) -> tuple[float, float]:
+    """Return which values become 0 and 255."""
+    import numpy as np
+
+    if values.dtype.kind == "u":
+        return 0.0, float(np.iinfo(values.dtype).max)
+    channels = (values[..., channel] for channel in range(values.shape[-1]))
+    finite = [found for one in channels if (found := one[np.isfinite(one)]).size]
+    low = min((float(found.min()) for found in finite), default=0.0)
+    high = max((float(found.max()) for found in finite), default=0.0)
+    return (0.0, 1.0) if values.dtype.kind == "f" and low >= 0 and high <= 1 else (low, high)

@@ -13,25 +13,26 @@ from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.image_formats.tiff import INTEGERS, KINDS, SIZES, Layout
 from imagetl_assets.images.window import Window
 
-_MOST_PAGES = 1 << 16
 _MOST_VALUES = 1 << 20
 _FEW_VALUES = 8
+_BIG_ENDIAN = "big-endian BigTIFF"
 _BLOCK = 64 * 1024  # bytes that are read at once
 
 _NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _SAMPLES, _PLANAR, _SAMPLE_FORMAT = 277, 284, 339
+_ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT = 278, 322, 323
 _OFFSETS, _LENGTHS = (273, 324), (279, 325)  # of strips, and of tiles
 _WANTED = {
     *_OFFSETS,
     *_LENGTHS,
+    *(_ROWS_PER_STRIP, _TILE_WIDTH, _TILE_HEIGHT),
     *(_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION),
     *(_PHOTOMETRIC, _SAMPLES, _PLANAR, _SAMPLE_FORMAT),
 }
 _REDUCED_OR_MASK = 0b101  # bits of NewSubfileType
 _OLD_REDUCED = 2  # of SubfileType
 _SEPARATE, _UNCOMPRESSED = 2, 1
-_LARGEST_TILE = 4096  # pixels; tiles have mostly 256
 
 _PHOTOMETRICS = {
     **{0: "grey, white is 0", 1: "grey", 2: "RGB", 3: "palette", 4: "mask", 5: "CMYK"},
@@ -86,6 +87,11 @@ class Page:
         return self.first(_COMPRESSION, _UNCOMPRESSED)
 
     @property
+    def is_big_endian_bigtiff(self) -> bool:
+        """Whether it is of the kind of BigTIFF that few programs can read."""
+        return self.kind == _BIG_ENDIAN
+
+    @property
     def parts(self) -> list[tuple[int, int]]:
         """Where the strips or tiles of its pixels are in the file, and their lengths in bytes."""
         offsets, lengths = (
@@ -96,10 +102,12 @@ class Page:
 
     @property
     def most_bytes(self) -> int:
-        """How many bytes its pixels have at most, with what fills up its tiles."""
+        """How many bytes its pixels have at most, with what fills up its strips or tiles."""
         width, height = self.size
-        channels = self.first(_SAMPLES, 1) * max(8, self.first(_BITS, 1)) // 8
-        return (width + _LARGEST_TILE) * (height + _LARGEST_TILE) * channels
+        rows = self.first(_ROWS_PER_STRIP, 0)  # that may be any large number for a single strip
+        wide = _filled(width, self.first(_TILE_WIDTH, 0))
+        high = _filled(height, self.first(_TILE_HEIGHT, 0) or (rows if rows < height else 0))
+        return wide * high * self.first(_SAMPLES, 1) * max(8, self.first(_BITS, 1)) // 8
 
     def __str__(self) -> str:
         """Return what it is, for people."""
@@ -115,26 +123,30 @@ class Page:
         return ", ".join([*parts, self.kind] if self.kind else parts)
 
 
+def _filled(length: int, part: int) -> int:
+    """Return a side of an image that is made of whole parts with this side; 0 is as the image."""
+    return -(-length // part) * part if part else length
+
+
 def pages(file: BinaryIO) -> list[Page]:
     """Return the pages of a TIFF, in the order of their directories.
 
     Raises:
-        ImageError: a directory is damaged, or there are too many.
+        ImageError: a directory is damaged, or they are too large.
     """
     window = Window(file, _BLOCK)
     layout, first = KINDS.get(window.peek(0, 4), (None, 0))
     if layout is None:
         raise ImageError("it is no TIFF", 0)
     big = "BigTIFF" if layout.pointer == "Q" else ""
-    kind = f"big-endian {big}" if big and layout.order == ">" else big
+    kind = _BIG_ENDIAN if big and layout.order == ">" else big
     (at,) = layout.numbers(layout.pointer, window.read(first, layout.size(layout.pointer)))
+    directories = _Directories(window, layout)
     found: list[Page] = []
     seen = {0}
     while at not in seen:
-        if len(found) == _MOST_PAGES:
-            raise ImageError("the TIFF has too many pages", at)
         seen.add(at)
-        fields, at = _directory(window, layout, at)
+        fields, at = directories.read(at)
         found.append(Page(fields, kind))
     file.seek(0)
     return found
@@ -145,31 +157,43 @@ def shown(found: list[Page]) -> list[int]:
     return [number for number, page in enumerate(found) if page.is_shown] or [0]
 
 
-def _directory(window: Window, layout: Layout, at: int) -> tuple[dict[int, tuple[int, ...]], int]:
-    """Return the fields of the directory at this offset, and where the next one is."""
-    size = layout.size(layout.count)
-    (count,) = layout.numbers(layout.count, window.read(at, size))
-    entry = layout.size(f"HH{layout.pointer}{layout.pointer}")
-    following = at + size + count * entry
-    fields = dict(_fields(window, layout, at + size, count))
-    (after,) = layout.numbers(layout.pointer, window.read(following, layout.size(layout.pointer)))
-    return fields, after
+class _Directories:
+    """Reads the directories of a TIFF, but not more than any real file has."""
 
+    def __init__(self, window: Window, layout: Layout) -> None:
+        self._window = window
+        self._layout = layout
+        self._values = 0
 
-def _fields(
-    window: Window, layout: Layout, at: int, count: int
-) -> Iterator[tuple[int, tuple[int, ...]]]:
-    formats = f"HH{layout.pointer}"
-    head, room = layout.size(formats), layout.size(layout.pointer)
-    for place in range(at, at + count * (head + room), head + room):
-        tag, kind, values = layout.numbers(formats, window.read(place, head))
-        if tag not in _WANTED or kind not in INTEGERS:
-            continue
-        # Of a value for each channel, those of a few are enough.
-        taken = min(values, _MOST_VALUES if tag in _OFFSETS + _LENGTHS else _FEW_VALUES)
-        length = taken * SIZES[kind]
-        start = place + head
-        if values * SIZES[kind] > room:
-            (start,) = layout.numbers(layout.pointer, window.read(start, room))
-        data = window.read(start, length)
-        yield tag, layout.numbers(f"{taken}{INTEGERS[kind]}", data)
+    def read(self, at: int) -> tuple[dict[int, tuple[int, ...]], int]:
+        """Return the fields of the directory at this offset, and where the next one is."""
+        layout, window = self._layout, self._window
+        size = layout.size(layout.count)
+        (count,) = layout.numbers(layout.count, window.read(at, size))
+        following = at + size + count * layout.size(f"HH{layout.pointer}{layout.pointer}")
+        fields = dict(self._fields(at + size, following))
+        after = window.read(following, layout.size(layout.pointer))
+        return fields, layout.numbers(layout.pointer, after)[0]
+
+    def _fields(self, start: int, end: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+        layout, window = self._layout, self._window
+        formats = f"HH{layout.pointer}"
+        head, room = layout.size(formats), layout.size(layout.pointer)
+        for place in range(start, end, head + room):
+            tag, kind, values = layout.numbers(formats, window.read(place, head))
+            self._count(1, place)
+            if tag not in _WANTED or kind not in INTEGERS:
+                continue
+            # Of a value for each channel, those of a few are enough.
+            taken = values if tag in _OFFSETS + _LENGTHS else min(values, _FEW_VALUES)
+            self._count(taken, place)
+            at = place + head
+            if values * SIZES[kind] > room:
+                (at,) = layout.numbers(layout.pointer, window.read(at, room))
+            data = window.read(at, taken * SIZES[kind])
+            yield tag, layout.numbers(f"{taken}{INTEGERS[kind]}", data)
+
+    def _count(self, values: int, at: int) -> None:
+        self._values += values
+        if self._values > _MOST_VALUES:
+            raise ImageError("the TIFF directories are too large", at)
