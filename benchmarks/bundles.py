@@ -54,6 +54,22 @@ def _split(bundle: bytes, source: str) -> Frames:
     return Frames([bundle[one.offset : one.offset + one.length] for one in spans], source)
 
 
+def photos(count: int, *, seed: int = 0) -> Iterator[bytes]:
+    """Yield PNGs of 640 x 480 pixels that take as many bytes and colours as photos do."""
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.default_rng(seed)
+    for _ in range(count):
+        coarse = random.integers(0, 256, (9, 12, 3), dtype=np.uint8)
+        smooth = Image.fromarray(coarse).resize((640, 480), Image.Resampling.BICUBIC)
+        grain = random.normal(0, 1.5, (480, 640, 1))
+        pixels = np.clip(np.asarray(smooth) + grain, 0, 255).astype(np.uint8)
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, "PNG", compress_level=1)
+        yield out.getvalue()
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """Serve the files of a folder on loopback; yield the folder's URL."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.comparisons.conversion import ONE_PALETTE
 from benchmarks.comparisons.object_store import SCRIPT
+from benchmarks.comparisons.sources import FIRST_TIME, FOUR_NEWLINES
 from benchmarks.comparisons.steps import DAGSTER_DASK
 from benchmarks.pipelines import (
     FUTURES,
@@ -86,6 +87,19 @@ HEADLINES = (
     ),
     Headline("a photo to GIF, in a zoom", "conversion", "zoom", ONE_PALETTE, 0.6),
     Headline("a photo to GIF, in a pan", "conversion", "pan", ONE_PALETTE, 0.6),
+    *(
+        Headline(
+            f"1,000 PNGs in a {kind}", "sources", f"1,000 PNGs in a {kind}", FOUR_NEWLINES, 1.1
+        )
+        for kind in ("ZIP", "TAR", "folder")
+    ),
+    Headline(
+        "a folder of 1,000 PNGs, grown by 10",
+        "sources",
+        "a folder of 1,000 PNGs that has grown by 10",
+        FIRST_TIME,
+        0.1,
+    ),
     Headline("28 trivial steps", "steps", "28 static steps", DAGSTER_DASK),
 )
 

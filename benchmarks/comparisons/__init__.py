@@ -12,6 +12,7 @@ from benchmarks.comparisons.object_store import object_store
 from benchmarks.comparisons.pipeline import cold, many_frames, real_bundle
 from benchmarks.comparisons.replacements import replacements
 from benchmarks.comparisons.scaling import scaling
+from benchmarks.comparisons.sources import sources
 from benchmarks.comparisons.steps import steps
 
 
@@ -34,5 +35,6 @@ COMPARISONS = {
     "replacements": Comparison(
         "What replaced parts of Dagster save: 27 frames, warm", replacements
     ),
+    "sources": Comparison("Photos from archives and folders", sources),
     "scaling": Comparison("More workers, more bundles", scaling),
 }

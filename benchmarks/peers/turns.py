@@ -41,6 +41,8 @@ def take_turns(
 ) -> None:
     """Process each URL that is read from standard input; print the seconds, a line for each.
 
+    What is stored is cleared away before, unless there is a + before the URL.
+
     If there is a URL on the command line, process that one only, once.
     """
     if len(sys.argv) > 1:
@@ -51,7 +53,8 @@ def take_turns(
     os.dup2(2, 1)  # what a run and its workers print must not be taken for an answer
     with prepared() as run:
         for url in sys.stdin:
-            clear()
+            if not url.startswith("+"):
+                clear()
             started = time.perf_counter()
-            run(url.strip())
+            run(url.strip().lstrip("+"))
             print(time.perf_counter() - started, file=answers)
