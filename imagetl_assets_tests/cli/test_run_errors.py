@@ -34,3 +34,20 @@ def test_a_wrong_setting_is_told_plainly(
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"imagetl: the run failed: {message}")
+
+
+def test_a_scheduler_that_is_no_address_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(BIN / "imagetl"), "run"],
+        env={**os.environ, "DASK_SCHEDULER_ADDRESS": "nonsense"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "imagetl: DASK_SCHEDULER_ADDRESS: 'nonsense' is not an address such as tcp://host:8786\n"
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from distributed import Client, Security
+from distributed.comm.addressing import get_address_host_port
 
 from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
 
@@ -25,8 +26,10 @@ def connect(address: str, patience: float, security: Any = None) -> Iterator[Cli
         security: a `distributed.Security`, or None for what Dask's config says.
 
     Raises:
-        DaskClusterError: there is no answer, or the connection cannot be encrypted as it has to.
+        DaskClusterError: it is no address, there is no answer, or the connection cannot be
+            encrypted as it has to.
     """
+    _check_address(address)
     _check_encryption(address, security)
     timeout = min(patience, CONNECT_SECONDS)
     try:
@@ -46,6 +49,18 @@ def connect(address: str, patience: float, security: Any = None) -> Iterator[Cli
     finally:
         with suppress(OSError, asyncio.TimeoutError):
             client.close(timeout=2)
+
+
+def _check_address(address: str) -> None:
+    """Refuse what is no address: a client that was made with it could not even be closed."""
+    if address.startswith("inproc://"):
+        return
+    try:
+        get_address_host_port(address)
+    except ValueError as error:
+        raise DaskClusterError(
+            f"{address!r} is not the address of a Dask scheduler, such as tcp://host:8786: {error}"
+        ) from None
 
 
 def _check_encryption(address: str, security: Any) -> None:
