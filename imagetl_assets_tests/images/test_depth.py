@@ -100,3 +100,10 @@ def test_what_cannot_be_read_is_told_without_names_of_objects() -> None:
     with pytest.raises(ImageError, match="cannot be decoded") as caught:
         to_gif(broken)
     assert "0x" not in str(caught.value)
+
+
+def test_what_cannot_be_read_is_named() -> None:
+    jpeg = encode(picture(), "JPEG")
+    depth = jpeg.index(b"\xff\xc0") + 4
+    with pytest.raises(ImageError, match="cannot handle 12-bit layers"):
+        to_gif(jpeg[:depth] + b"\x0c" + jpeg[depth + 1 :])

@@ -16,7 +16,7 @@ from imagetl_assets.images.errors import ImageError
 if TYPE_CHECKING:
     import PIL.Image
 
-_FILE_HEADER, _SHORT, _FULL = 14, 16, 40  # lengths
+_FILE_HEADER, _CORE, _SHORT, _FULL = 14, 12, 16, 40  # lengths
 _MASKS = _FILE_HEADER + _FULL  # where they are, in the header or after it
 _BITFIELDS = 3, 6  # compressions: with the masks of three colours, and of alpha, too
 _ALPHA_FROM = 56  # length of the first header that has a mask of alpha
@@ -26,12 +26,14 @@ def opened(file: BinaryIO, max_pixels: int) -> PIL.Image.Image:
     """Return the picture of a BMP.
 
     Raises:
-        ImageError: it has more pixels than allowed.
+        ImageError: it is cut short, or has more pixels than allowed.
         Exception: of any kind that Pillow raises for damaged data.
     """
     from PIL import Image
 
     data = file.read()
+    if len(data) < _FILE_HEADER + _CORE:
+        raise ImageError("the data ends in the middle of the image", len(data))
     header, width, height = struct.unpack_from("<Iii", data, _FILE_HEADER)
     if header == _SHORT:
         data = _with_full_header(data)

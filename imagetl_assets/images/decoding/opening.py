@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 _ORIENTATION = 0x0112
+_NO_REASON = "not identified by this driver"
 _BRANDS = 64  # bytes, in which a HEIF tells what it is compatible with
 
 
@@ -48,7 +49,7 @@ def opened(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> PIL.Image.Image:
         ImageError: the format is not known, or something is missing that it takes.
         Exception: of any kind that Pillow raises for damaged data.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     format = format_of(file)
     if format == "HEIF":
@@ -59,7 +60,26 @@ def opened(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> PIL.Image.Image:
         return _jpeg_xl(file, max_pixels)
     elif format == "BMP":
         return bmp.opened(file, max_pixels)
-    return Image.open(file, formats=[format])
+    try:
+        return Image.open(file, formats=[format])
+    except UnidentifiedImageError as error:
+        raise ImageError(f"the picture cannot be decoded: {_reason(file, format)}") from error
+
+
+def _reason(file: BinaryIO, format: str) -> str:
+    """Return why Pillow cannot open a picture, which it keeps to itself."""
+    from PIL import Image
+
+    file.seek(0)
+    try:
+        Image.OPEN[format][0](file, "")
+    except Exception as error:  # damaged data make Pillow raise errors of any kind
+        if str(error) not in ("", _NO_REASON):
+            return str(error)
+    return (
+        f"it is damaged where it begins, or uses a part of the format {format} that Pillow cannot "
+        "read"
+    )
 
 
 def _jpeg_xl(file: BinaryIO, max_pixels: int) -> PIL.Image.Image:
@@ -69,7 +89,10 @@ def _jpeg_xl(file: BinaryIO, max_pixels: int) -> PIL.Image.Image:
     width, height = jpeg_xl.size(file.read())
     file.seek(0)
     check_size(width, height, max_pixels)
-    picture = Image.open(file, formats=["JXL"])
+    try:
+        picture = Image.open(file, formats=["JXL"])
+    except RuntimeError as error:  # it tells how to build the plugin, not what is wrong
+        raise ImageError("the JPEG XL is damaged") from error
     if not getattr(picture, "jpeg", False):  # it is upright: the orientation is of the codestream
         picture.getexif().pop(_ORIENTATION, None)
     return picture
