@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from imagetl_assets.images import gif
+from imagetl_assets.images.delta import delta
 from imagetl_assets.records import FrameFiles, RawFile, StoredFrame
 from imagetl_assets.storage.base import FileChanged, in_blocks
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -70,23 +71,51 @@ def screen_of(parts: Sequence[Part]) -> gif.Screen:
 
 def with_differences(
     folder: PartitionFolder, files: FrameFiles, whole: Sequence[Part]
-) -> tuple[Sequence[Part], gif.Screen]:
-    """Return the parts of the clip and its screen: differences, where they are stored and fit.
+) -> tuple[Iterator[tuple[gif.GifLayout, bytes]], gif.Screen]:
+    """Return what a clip is made of, layouts with their bytes, and the screen that it needs.
 
-    They fit if each frame covers the whole screen, and if none was left out.
+    These are differences, if differences are stored and each frame covers the whole screen. If the
+    clip leaves frames out, they are made anew, from each of its frames to the next.
     """
     screen = screen_of(whole)
     deltas = [frame.delta for frame in files.frames]
-    if screen.clear or not any(deltas) or len(whole) < len(deltas):
-        return whole, screen
-    places = [f"{deltas_of(folder, files)}/{name}" for name in files.names]
-    parts = [
-        replace(part, layout=delta.layout, path=place, size=delta.size, offset=None)
-        if delta
-        else part
-        for part, delta, place in zip(whole, deltas, places, strict=True)
-    ]
-    return parts, gif.screen_size((part.layout for part in parts), deltas=True)
+    if screen.clear or not any(deltas):
+        return as_they_are(folder, files, whole), screen
+    if len(whole) == len(deltas):
+        places = [f"{deltas_of(folder, files)}/{name}" for name in files.names]
+        parts = [
+            replace(part, layout=stored.layout, path=place, size=stored.size, offset=None)
+            if stored
+            else part
+            for part, stored, place in zip(whole, deltas, places, strict=True)
+        ]
+        layouts = (part.layout for part in parts)
+        return as_they_are(folder, files, parts), gif.screen_size(layouts, deltas=True)
+    if any(len(frame.layout.images) > 1 for frame in files.frames):
+        return as_they_are(folder, files, whole), screen
+    return _differences(as_they_are(folder, files, whole)), screen
+
+
+def as_they_are(
+    folder: PartitionFolder, files: FrameFiles, parts: Sequence[Part]
+) -> Iterator[tuple[gif.GifLayout, bytes]]:
+    """Return layouts and bytes of parts, in order."""
+    layouts = (part.layout for part in parts)
+    return zip(layouts, read_parts(folder, files.raw, parts), strict=True)
+
+
+def _differences(
+    frames: Iterator[tuple[gif.GifLayout, bytes]],
+) -> Iterator[tuple[gif.GifLayout, bytes]]:
+    """Yield each frame as its difference from the one before, where that is smaller."""
+    previous: bytes | None = None
+    for layout, data in frames:
+        difference = None if previous is None else delta(previous, data)
+        if difference is None or len(difference) >= len(data):
+            yield layout, data
+        else:
+            yield gif.parse(difference), difference
+        previous = data
 
 
 def read_parts(folder: PartitionFolder, raw: RawFile, parts: Sequence[Part]) -> Iterator[bytes]:

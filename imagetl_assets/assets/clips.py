@@ -23,6 +23,7 @@ from imagetl_assets.assets.clip_config import ClipConfig
 from imagetl_assets.assets.clip_file import HashingWriter, check_filename, make_clips
 from imagetl_assets.assets.clip_parts import (
     Part,
+    as_they_are,
     read_parts,
     screen_of,
     whole_frames,
@@ -173,14 +174,13 @@ def _assemble(plan: _Plan) -> tuple[Clip, int]:
     """Make the clip; return it, and how long it is in milliseconds."""
     folder, files, config, whole = plan.folder, plan.files, plan.config, plan.whole
     if plan.format.takes_differences:
-        parts, screen = with_differences(folder, files, whole)
+        frames, screen = with_differences(folder, files, whole)
     else:
-        parts, screen = whole, screen_of(whole)
-    layouts = [part.layout for part in parts]
+        frames, screen = as_they_are(folder, files, whole), screen_of(whole)
     with plan.claim.create(config.filename) as out:
         hashing = HashingWriter(out)
         info = plan.format.write(
-            zip(layouts, read_parts(folder, files.raw, parts), strict=True),
+            frames,
             hashing,
             screen=screen,
             duration_ms=plan.durations,

@@ -158,6 +158,6 @@ def _difference(previous: _Gif | None, frame: _Gif) -> _Gif | None:
     if previous is None or gif.screen_size([previous.layout, frame.layout]).clear:
         return None
     difference = delta(previous.data, frame.data)
-    if len(difference) >= len(frame.data):
+    if difference is None or len(difference) >= len(frame.data):
         return None
     return _Gif(difference, gif.parse(difference))

@@ -64,11 +64,12 @@ class FramesConfig(CheckedConfig):
             "{time:%Y-%m-%d %H:%M}."
         ),
     )
-    optimize: bool = Field(
-        default=False,
+    optimize: bool | None = Field(
+        default=None,
         description=(
             "Also store how each frame differs from the one before, for a smaller clip. Frames "
-            "are decoded for it, by the mapped steps."
+            "are decoded for it, by the mapped steps. Default: only for an animated GIF that is "
+            "all of the file, as its images are often such differences themselves."
         ),
     )
 

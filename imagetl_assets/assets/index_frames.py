@@ -29,6 +29,7 @@ from imagetl_assets.assets.failures import overtaken_as_failure, raw_file_change
 from imagetl_assets.assets.frames_config import FramesConfig
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import BundleKind, DamagedFrame, FrameSpan, Remarks
+from imagetl_assets.images.bundles.animation import Animation
 from imagetl_assets.images.bundles.video import Video, choose
 from imagetl_assets.images.errors import BundleError
 from imagetl_assets.images.time_limit import check_time
@@ -126,11 +127,18 @@ def _index(
         per_step=config.frames_per_step or frames_per_step(len(frames), sequential=kind.sequential),
         skip_damaged=config.skip_damaged,
         resize=config.new_size(),
-        optimize=config.optimize,
+        optimize=_optimizes(config, kind, frames),
         kind=kind.name,
         function=config.picture_function,
         caption=config.caption,
     )
+
+
+def _optimizes(config: FramesConfig, kind: BundleKind, frames: tuple[FrameSpan, ...]) -> bool:
+    """Tell whether differences are stored, too."""
+    if config.optimize is not None:
+        return config.optimize
+    return kind.name == Animation.name and frames[0].format == "GIF"
 
 
 def _chosen(

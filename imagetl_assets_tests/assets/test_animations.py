@@ -76,6 +76,29 @@ def test_animated_pictures_in_a_bundle_keep_their_times(
     assert shown == [30, 40, 30] * 3
 
 
+def test_an_animated_gif_of_parts_does_not_become_larger(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    """Frame files show whole pictures, but the clip has only what changes."""
+    ground = Image.effect_mandelbrot((120, 90), (-2, -1.5, 1, 1.5), 50).convert("RGB")
+    pictures = []
+    for number in range(12):
+        picture = ground.copy()
+        picture.paste((255, 20 * number, 0), (5 * number, 30, 5 * number + 10, 40))
+        pictures.append(picture)
+    out = io.BytesIO()
+    pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:], duration=50)
+    server.add_file("/a.gif", out.getvalue())
+    assert pipeline.run("a.gif").success
+    clip = pipeline.file("clip.gif", "a.gif").read_bytes()
+    assert len(clip) < 1.3 * len(out.getvalue())
+    assert bundles.pixels(clip) == bundles.pixels(out.getvalue())
+    first, last = (pipeline.file(f"frames/frame_{n}.gif", "a.gif") for n in ("00", "11"))
+    assert bundles.pixels(last.read_bytes()) == bundles.pixels(out.getvalue())[-1:]
+    assert pipeline.run("a.gif", frames={"optimize": False}).success
+    assert pipeline.file("clip.gif", "a.gif").stat().st_size > 5 * first.stat().st_size
+
+
 def test_few_steps_store_many_images(pipeline: Pipeline, server: HttpServer) -> None:
     server.add_file("/a.webp", animation("WEBP"))
     assert pipeline.run("a.webp").metadata("frames")["mapped steps"] == 6

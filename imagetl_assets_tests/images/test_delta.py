@@ -17,7 +17,7 @@ from imagetl_assets_tests.images.builders import decode_all, encode, picture
 
 
 def clip_of_deltas(frames: list[bytes]) -> bytes:
-    deltas = frames[:1] + [delta(a, b) for a, b in pairwise(frames)]
+    deltas = frames[:1] + [delta(a, b) or b for a, b in pairwise(frames)]
     layouts = [gif.parse(d) for d in deltas]
     out = io.BytesIO()
     screen = gif.screen_size(layouts, deltas=True)
@@ -45,7 +45,7 @@ def test_only_what_changed_is_kept() -> None:
     after.putpixel((30, 40), (1, 2, 3))
     after.putpixel((32, 41), (4, 5, 6))
     frames = [to_gif(encode(image, "PNG")) for image in (before, after)]
-    (image,) = gif.parse(delta(*frames)).images
+    (image,) = gif.parse(delta(*frames) or b"").images
     assert astuple(image)[:4] == (30, 40, 3, 2)
     assert image.transparent >= 0
     assert len(clip_of_deltas(frames)) < len(join(frames)) * 0.6
@@ -66,3 +66,8 @@ def test_animations_count_image_by_image() -> None:
     shown = decode_all(clip_of_deltas(frames))
     expected = [image for frame in frames for image in decode_all(frame)]
     assert [image.tobytes() for image in shown] == [image.tobytes() for image in expected]
+
+
+def test_where_nearly_all_changes_nothing_is_made() -> None:
+    pictures = [Image.effect_noise((60, 40), sigma).convert("RGB") for sigma in (40, 60)]
+    assert delta(*[to_gif(encode(image, "PNG")) for image in pictures]) is None
