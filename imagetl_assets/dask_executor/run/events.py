@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dagster import DagsterEvent
+from dagster import DagsterEvent, DagsterEventType
 
 if TYPE_CHECKING:
     from imagetl_assets.dask_executor.run.batches import BatchInFlight
     from imagetl_assets.dask_executor.run.state import RunState
     from imagetl_assets.dask_executor.wire.messages import Ended, Message
+
+# Compared as texts: `DagsterEvent.is_step_success` and the like make an enum at each look.
+_NO_RESOURCE = DagsterEventType.RESOURCE_INIT_FAILURE.value
+_SUCCESS = DagsterEventType.STEP_SUCCESS.value
+_ENDS = {
+    _SUCCESS,
+    DagsterEventType.STEP_FAILURE.value,
+    DagsterEventType.STEP_UP_FOR_RETRY.value,
+}
 
 
 def take_events(state: RunState, batch: BatchInFlight, message: Message) -> Iterator[DagsterEvent]:
@@ -28,13 +37,13 @@ def take_events(state: RunState, batch: BatchInFlight, message: Message) -> Iter
         if step_key is None:
             continue
         state.active.handle_event(event)
-        if event.is_resource_init_failure:
+        if event.event_type_value == _NO_RESOURCE:
             event = _failure_or_retry(state, event)
             yield event
             state.active.handle_event(event)
-        if event.is_step_failure or event.is_step_success or event.is_step_up_for_retry:
+        if event.event_type_value in _ENDS:
             batch.unfinished.remove(step_key)
-            if event.is_step_success and batch.following:
+            if event.event_type_value == _SUCCESS and batch.following:
                 _take_following(state, batch)
 
 
