@@ -17,6 +17,13 @@ class OnDamagedFrame(Enum):
     skip = "skip"
 
 
+class Order(Enum):
+    """The order of frames: that of the bundle, or of the times when its images were written."""
+
+    bundle = "bundle"
+    time = "time"
+
+
 class FramesConfig(CheckedConfig):
     """How frames are found and stored."""
 
@@ -32,6 +39,13 @@ class FramesConfig(CheckedConfig):
     on_damaged_frame: OnDamagedFrame = Field(
         default=OnDamagedFrame.fail,
         description="fail: name the frame and fail; skip: leave it out and tell in the metadata.",
+    )
+    order: Order = Field(
+        default=Order.bundle,
+        description=(
+            "bundle: as in the bundle, which is the natural order of names in an archive or a "
+            "folder; time: in the order in which the files in it were written."
+        ),
     )
     start: float = Field(
         default=0, ge=0, description="Of a video: take frames from so many seconds on."

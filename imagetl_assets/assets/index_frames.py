@@ -26,12 +26,13 @@ from imagetl_assets.assets.damage import (
 )
 from imagetl_assets.assets.each_file import for_each_file, remaining_keys
 from imagetl_assets.assets.failures import overtaken_as_failure, raw_file_changed
-from imagetl_assets.assets.frames_config import FramesConfig
+from imagetl_assets.assets.frames_config import FramesConfig, Order
 from imagetl_assets.images import bundle
 from imagetl_assets.images.bundle import BundleKind, DamagedFrame, FrameSpan, Remarks
 from imagetl_assets.images.bundles.animation import Animation
 from imagetl_assets.images.bundles.video import Video, choose
 from imagetl_assets.images.errors import BundleError
+from imagetl_assets.images.frame_order import by_time
 from imagetl_assets.images.time_limit import check_time
 from imagetl_assets.images.window import Window
 from imagetl_assets.mapped_steps import frames_per_step, mapping_keys, number_of_batches
@@ -113,7 +114,7 @@ def _index(
     config: FramesConfig, folder: PartitionFolder, raw: RawFile, remarks: Remarks
 ) -> FrameIndex:
     """Return where the frames are; note what is unusual about the bundle."""
-    kind, pieces = _find(folder, raw, remarks)
+    kind, pieces = _find(folder, raw, remarks, config.order)
     frames = _chosen(config, kind, tuple(p for p in pieces if isinstance(p, FrameSpan)))
     damaged = tuple(piece for piece in pieces if isinstance(piece, DamagedFrame))
     if damaged and not config.skip_damaged:
@@ -159,7 +160,7 @@ def _chosen(
 
 
 def _find(
-    folder: PartitionFolder, raw: RawFile, remarks: Remarks
+    folder: PartitionFolder, raw: RawFile, remarks: Remarks, order: Order
 ) -> tuple[BundleKind, list[FrameSpan | DamagedFrame]]:
     """Return the kind of the bundle in the raw file, and all of its pieces."""
     kind = ""
@@ -172,7 +173,7 @@ def _find(
             for piece in bundle.pieces(found, window, remarks):
                 check_time()
                 pieces.append(piece)
-            return found, pieces
+            return found, by_time(pieces) if order is Order.time else pieces
     except (FileChanged, FileNotFoundError):
         raise raw_file_changed(folder, raw) from None
     except BundleError as error:

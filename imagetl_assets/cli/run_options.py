@@ -126,6 +126,13 @@ RUN_OPTIONS = (
         default="fail",
     ),
     RunOption(
+        "--order",
+        f"{_FRAMES}.order",
+        "of frames: as in the bundle, or as its images were written",
+        click.Choice(["bundle", "time"]),
+        default="bundle",
+    ),
+    RunOption(
         "--start",
         f"{_FRAMES}.start",
         "of a video: from so many seconds on",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from testbed.bundles import tiny_frame
+from testbed.bundles import small_bundle, tiny_frame
+from testbed.http_server import HttpServer
 from testbed.pipeline import Pipeline
 
 
@@ -34,6 +36,25 @@ def test_a_folder_is_a_partition_that_grows(pipeline: Pipeline, folders: Path) -
     assert grown.metadata("raw_data_file")["images kept from before"] == 3
     assert grown.metadata("clip_gif")["frames"] == 4
     assert pipeline.file("frames/frame_03.gif", "day 1").read_bytes() == tiny_frame(11)
+
+
+def test_frames_can_be_in_the_order_of_time(pipeline: Pipeline, folders: Path) -> None:
+    for moment, name in enumerate(("2.png", "10.png", "1.png")):
+        os.utime(folders / name, (1e9 + moment, 1e9 + moment))
+    outcome = pipeline.run("day 1", frames={"order": "time"})
+    assert outcome.names() == ["2.png", "10.png", "1.png"]
+    stored = pipeline.file("frames/frame_00.gif", "day 1").read_bytes()
+    assert pipeline.run("day 1").names() == ["1.png", "2.png", "10.png"]
+    assert pipeline.file("frames/frame_01.gif", "day 1").read_bytes() == stored
+
+
+def test_a_bundle_without_times_cannot_be_in_their_order(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    pipeline.upstream = server.url
+    server.add_file("/all-images.img", small_bundle(2))
+    told = pipeline.run(frames={"order": "time"}).failure
+    assert "it does not tell when image 0 was written" in told
 
 
 def test_include_is_a_part_of_the_config(pipeline: Pipeline, folders: Path) -> None:

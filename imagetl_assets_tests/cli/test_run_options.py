@@ -36,6 +36,7 @@ VALUES = {
     "--max-retry-after": "7",
     "--on-existing": "skip",
     "--on-damaged-frame": "skip",
+    "--order": "time",
     "--start": "1.5",
     "--end": "9.5",
     "--take-fps": "12.5",
