@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from urllib.parse import urlsplit
 
 from imagetl_assets.storage.filesystem import is_chain, typing_error
 from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, source_id
@@ -56,6 +57,10 @@ def open_upstream(
     if scheme in ("http", "https"):
         from imagetl_assets.upstream.http import open_http
 
+        if urlsplit(url).path.endswith("/"):
+            from imagetl_assets.upstream.web_folder import WebPlace, open_web_folder
+
+            return open_web_folder(WebPlace(url, limits, refuse_private, include), known, earlier)
         return open_http(url, known, limits, refuse_private=refuse_private)
     if refuse_private and (is_chain(url) or scheme not in _WITHOUT_HOST):
         raise PermanentError(f"{scheme} URLs are refused, as private addresses are")

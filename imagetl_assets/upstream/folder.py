@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -18,11 +18,15 @@ from typing import Any
 
 from imagetl_assets.images.bundles.members import EXTENSIONS, extension, natural_order
 from imagetl_assets.names import has_pattern
+from imagetl_assets.storage import open_store
 from imagetl_assets.storage.file_version import file_state, version_of
 from imagetl_assets.upstream.files import with_filesystem
 from imagetl_assets.upstream.urls import is_local, local_path, scheme_of
 
 _SHOWN = 3
+
+ReadMany = Callable[[Sequence[str]], Iterator[bytes]]
+"""Reads files of a folder by their names."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,10 @@ class Place:
             (images if self._is_image(file.name) else others).append(file)
         images.sort(key=lambda image: natural_order(image.name))
         return Folder(self.root, tuple(images), sorted(file.name for file in others))
+
+    def reader(self) -> ReadMany:
+        """Return what reads files of the folder. Raises what the file system raises."""
+        return open_store(self.root).read_many
 
     def _is_image(self, name: str) -> bool:
         if self.include is not None:

@@ -11,17 +11,16 @@ import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from imagetl_assets.images.bundles.limited import limited_reads
 from imagetl_assets.images.bundles.members import MOST_IMAGE_BYTES
 from imagetl_assets.redact import redact_url
-from imagetl_assets.storage import Store, open_store
 from imagetl_assets.storage.base import in_blocks
 from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, check_size, grouped
 from imagetl_assets.upstream.errors import PermanentError, TransientError
 from imagetl_assets.upstream.files import errors_explained
-from imagetl_assets.upstream.folder import Folder, ImageFile, Place, no_images
+from imagetl_assets.upstream.folder import Folder, ImageFile, ReadMany, no_images
 
 _VERSION = "IMAGETL.version"
 _BLOCK = 512
@@ -30,6 +29,20 @@ _MOST_HEADER = 1024 * 1024
 
 Earlier = Callable[[], "BinaryIO | None"]
 """Opens the TAR that was stored at the last download of the same folder, if there is one."""
+
+
+class ImagePlace(Protocol):
+    """Where images are."""
+
+    @property
+    def root(self) -> str:
+        """The URL or path of the folder."""
+
+    def look(self) -> Folder:
+        """List the images."""
+
+    def reader(self) -> ReadMany:
+        """Return what reads images by their names."""
 
 
 class _Held(NamedTuple):
@@ -42,7 +55,7 @@ class _Held(NamedTuple):
 
 @contextmanager
 def open_folder(
-    place: Place, known: Known, limits: Limits, earlier: Earlier
+    place: ImagePlace, known: Known, limits: Limits, earlier: Earlier
 ) -> Iterator[UpstreamFile | None]:
     """Open the images of a folder as a TAR, or yield None if they are still the known ones.
 
@@ -67,10 +80,10 @@ def open_folder(
     if folder.others:
         facts["other files"] = len(folder.others)
     with errors_explained(shown):
-        store, file = open_store(place.root), earlier()
+        read_many, file = place.reader(), earlier()
     with closing(file) if file else _nothing():
         held = _held(file) if file else {}
-        blocks = _Blocks(folder, store, held, file, facts).read(shown, place)
+        blocks = _Blocks(folder, read_many, held, file, facts).read(shown, place)
         yield UpstreamFile(grouped(blocks), None, folder.version, None, facts=facts)
 
 
@@ -84,12 +97,12 @@ class _Blocks:
     """The TAR, block by block."""
 
     folder: Folder
-    store: Store
+    read_many: ReadMany
     held: Mapping[str, _Held]
     file: BinaryIO | None
     facts: dict[str, Any]
 
-    def read(self, shown: str, place: Place) -> Iterator[bytes]:
+    def read(self, shown: str, place: ImagePlace) -> Iterator[bytes]:
         """Yield all blocks; then make sure that no image was changed meanwhile."""
         for group in in_blocks(self.folder.images, lambda image: image.size):
             with errors_explained(shown):
@@ -118,7 +131,7 @@ class _Blocks:
                 contents[image.name] = self.file.read(held.size)
         self.facts["images kept from before"] += len(contents)
         names = [image.name for image in group if image.name not in contents]
-        contents.update(zip(names, self.store.read_many(names), strict=True))
+        contents.update(zip(names, self.read_many(names), strict=True))
         return contents
 
 
