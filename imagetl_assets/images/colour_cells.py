@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 _BITS = 6  # of each channel, that tell cells apart
 _FEW_CELLS, _MORE_BITS = 1024, 7  # for a picture that has fewer cells than that
+_MANY_CELLS, _LESS_BITS = 10_000, 5  # for one that has more: its colours are far apart anyway
 
 
 class Cells(NamedTuple):
@@ -33,18 +34,26 @@ def counted(bands: Callable[[], Iterator[Any]]) -> tuple[Cells, int]:
     """Return the cells of a picture, and the bits of each channel that tell them apart."""
     import numpy as np
 
-    for bits in (_BITS, _MORE_BITS):
-        size = 1 << 3 * bits
-        each = (np.bincount(cell_numbers(band, bits), minlength=size + 1) for band in bands())
-        counts = reduce(np.add, each)
-        numbers = np.flatnonzero(counts[:size] > 0)
-        if numbers.size >= _FEW_CELLS:
-            break
+    bits = _BITS
+    counts, numbers = _counts(bands, bits)
+    if not _FEW_CELLS <= numbers.size <= _MANY_CELLS:
+        bits = _MORE_BITS if numbers.size < _FEW_CELLS else _LESS_BITS
+        counts, numbers = _counts(bands, bits)
     # Sorted with their places in the high bits, which is faster than sorting by the places.
     places = np.sort(_curve(bits)[numbers] << 32 | numbers)
     numbers = places & 0xFFFFFFFF
     counts = counts[numbers].astype(np.float32)
     return Cells(numbers, places >> 32, _centres(numbers, bits), counts), bits
+
+
+def _counts(bands: Callable[[], Iterator[Any]], bits: int) -> tuple[Any, Any]:
+    """Return how many pixels each cell has, and the numbers of the cells that have any."""
+    import numpy as np
+
+    size = 1 << 3 * bits
+    each = (np.bincount(cell_numbers(band, bits), minlength=size + 1) for band in bands())
+    counts = reduce(np.add, each)
+    return counts, np.flatnonzero(counts[:size] > 0)
 
 
 @lru_cache
