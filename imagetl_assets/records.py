@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 
 from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.images.bundles.four_newlines import FourNewlines
+from imagetl_assets.images.dither import Dither
 from imagetl_assets.images.edit import Edit
 from imagetl_assets.images.gif import GifLayout
 from imagetl_assets.images.new_size import Box
@@ -157,6 +158,7 @@ class FrameIndex(Record, frozen=True, tag=True):
         kind: of the bundle, by its name in `images.bundles`.
         skip_damaged: whether frames whose pixels turn out to be damaged are left out, too.
         optimize: whether the difference of each frame from the one before is stored as well.
+        dither: how colours are shown that are not in the palette of a frame.
         resize, function, caption: what is done to each picture, see `images.edit.Edit`.
     """
 
@@ -171,6 +173,7 @@ class FrameIndex(Record, frozen=True, tag=True):
     kind: str = FourNewlines.name
     function: str | None = None
     caption: str | None = None
+    dither: Dither = Dither.none
 
     @cached_property
     def fingerprint(self) -> str:
@@ -178,6 +181,8 @@ class FrameIndex(Record, frozen=True, tag=True):
         spans = [(s.number, s.offset, s.length, s.format, *s.detail) for s in self.frames]
         told = [(span.name, span.time) for span in self.frames] if self.edit.uses_info else None
         source = [self.raw.sha256, self.kind, self.pieces, spans, self.edit, told]
+        if self.dither is not Dither.none:
+            source.append(self.dither)
         return hashlib.sha256(msgspec.json.encode(source)).hexdigest()[:16]
 
     @property

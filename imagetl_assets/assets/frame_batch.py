@@ -122,7 +122,7 @@ def _as_gif(
         if found := known.find(source, image.data):
             return _Gif(found.data, found.stored.layout, found.stored.sha256, source)
     try:
-        encoded = to_gif(image.data, edit=index.edit, frame=info)
+        encoded = to_gif(image.data, edit=index.edit, frame=info, dither=index.dither)
     except (ResizeError, EditError) as error:
         raise Failure(str(error), allow_retries=False) from None
     layout = gif.parse(encoded)

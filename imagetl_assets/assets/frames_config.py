@@ -5,6 +5,7 @@ from enum import Enum
 from pydantic import Field, field_validator
 
 from imagetl_assets.assets.checked_config import CheckedConfig
+from imagetl_assets.images.dither import Dither
 from imagetl_assets.images.edit import FrameInfo, caption_text
 from imagetl_assets.images.new_size import NewSize, new_size
 from imagetl_assets.mapped_steps import MAX_MAPPED_STEPS
@@ -76,6 +77,13 @@ class FramesConfig(CheckedConfig):
         description=(
             "A text in the lower left corner of each frame; it may have {number}, {name} and "
             "{time:%Y-%m-%d %H:%M}."
+        ),
+    )
+    dither: Dither = Field(
+        default=Dither.none,
+        description=(
+            "How colours are shown that are not among the 255 of a frame. none: by the nearest "
+            "one; bayer: by a pattern of two; floyd_steinberg: by dots that spread the error."
         ),
     )
     optimize: bool | None = Field(

@@ -132,6 +132,7 @@ def _index(
         kind=kind.name,
         function=config.picture_function,
         caption=config.caption,
+        dither=config.dither,
     )
 
 

@@ -34,7 +34,7 @@ def source_of(data: bytes, index: FrameIndex, info: FrameInfo) -> str | None:
     if index.function:
         return None
     told = info if index.edit.uses_info else None
-    made_of = [hashlib.sha256(data).hexdigest(), index.edit, told, version()]
+    made_of = [hashlib.sha256(data).hexdigest(), index.edit, index.dither, told, version()]
     return hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()[:32]
 
 

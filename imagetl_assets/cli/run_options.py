@@ -165,6 +165,13 @@ RUN_OPTIONS = (
         "TEXT",
     ),
     RunOption(
+        "--dither",
+        f"{_FRAMES}.dither",
+        "how colours are shown that are not among the 255 of a frame",
+        click.Choice(["none", "bayer", "floyd_steinberg"]),
+        default="none",
+    ),
+    RunOption(
         "--optimize",
         f"{_FRAMES}.optimize",
         "also store how frames differ, for a smaller clip",

@@ -1,8 +1,8 @@
 """Encode a picture as a GIF of one image, in at most 256 colours.
 
 A picture that has no more colours than that keeps them. Others are reduced to 255 colours
-(`quantize`), so that one index is left for transparency. There is no dithering, because its dots
-change from frame to frame: they would be seen as flicker, and compress badly.
+(`quantize`), so that one index is left for transparency. There is no dithering unless it is asked
+for, because its dots change from frame to frame: they are seen as flicker, and compress badly.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.images import quantize
+from imagetl_assets.images.dither import Dither, dithered
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -20,7 +21,7 @@ _COLOURS = 255
 _BAND = 1 << 18  # pixels
 
 
-def encode(picture: PIL.Image.Image) -> bytes:
+def encode(picture: PIL.Image.Image, dither: Dither = Dither.none) -> bytes:
     """Return a GIF of the picture, exact if it has at most 256 colours with the transparent one.
 
     Pixels with an alpha below 128 become transparent, all others opaque.
@@ -28,7 +29,7 @@ def encode(picture: PIL.Image.Image) -> bytes:
     flat = _flat(picture)
     colours = flat.getcolors(256)
     if colours is None:
-        indexed, transparent = _adaptive(flat)
+        indexed, transparent = _adaptive(flat, dither)
     else:
         indexed, transparent = _exact(flat, [colour for _, colour in colours])
     return write(indexed, transparent)
@@ -75,16 +76,26 @@ def _exact(flat: PIL.Image.Image, colours: list[Any]) -> tuple[PIL.Image.Image, 
     return indexed, last if keys[0] == 0 else None
 
 
-def _adaptive(flat: PIL.Image.Image) -> tuple[PIL.Image.Image, int | None]:
+def _adaptive(flat: PIL.Image.Image, dither: Dither) -> tuple[PIL.Image.Image, int | None]:
     """Return the picture in 255 colours; index 255 is the transparent one if there is any."""
     import numpy as np
     from PIL import Image
 
     result = quantize.reduced(
-        lambda: (pixels.view(np.uint8).reshape(-1, 4) for pixels in _bands(flat)), _COLOURS
+        lambda: (pixels.view(np.uint8).reshape(-1, 4) for pixels in _bands(flat)),
+        _COLOURS,
     )
     indexed = Image.frombytes("P", flat.size, b"".join(result.indices))
     indexed.putpalette(result.palette.tobytes())
+    if dither is not Dither.none:
+        colours = flat.convert("RGB")
+        if flat.mode == "RGB":
+            return dithered(colours, indexed, dither), None
+        transparent = flat.getchannel("A").point(lambda value: 255 - value)
+        # There, a colour that needs no dots, as they would spread.
+        colours.paste(tuple(result.palette[0].tolist()), mask=transparent)
+        indexed = dithered(colours, indexed, dither)
+        indexed.paste(_COLOURS, mask=transparent)
     return indexed, None if flat.mode == "RGB" else _COLOURS
 
 

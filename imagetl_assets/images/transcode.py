@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode, gif, palette
 from imagetl_assets.images.decoding.limits import ANIMATION, MAX_PIXELS, check_size, check_total
+from imagetl_assets.images.dither import Dither
 from imagetl_assets.images.edit import AS_IT_IS, NO_INFO, Edit, FrameInfo
 
 if TYPE_CHECKING:
     import PIL.Image
 
-_VERSION = 1
+_VERSION = 2
 """Changes whenever the same picture becomes another GIF."""
 
 _UNKNOWN_MS = 100.0  # for each image of an animation whose format tells no time
@@ -30,6 +31,7 @@ def to_gif(
     max_pixels: int = MAX_PIXELS,
     edit: Edit = AS_IT_IS,
     frame: FrameInfo = NO_INFO,
+    dither: Dither = Dither.none,
 ) -> bytes:
     """Return the picture as one GIF, with all of its images in order if it is animated.
 
@@ -38,9 +40,10 @@ def to_gif(
         max_pixels: the limit for one image; all images of an animation may have 4 times as many.
         edit: what is done to each picture before.
         frame: what is known of the frame, for the edit.
+        dither: how colours are shown that are not in the palette of a picture.
 
     Colours are exact where an image has at most 256 (transparency counts as one); otherwise they
-    are reduced to the best 255 without dithering. Alpha below 128 becomes transparent. The EXIF
+    are reduced to the best 255. Alpha below 128 becomes transparent. The EXIF
     orientation is applied. The images of an animation keep their times, see `gif.in_gif`.
 
     Nothing is decoded, and the same bytes are returned, if `data` is a GIF of one image, or of
@@ -53,7 +56,7 @@ def to_gif(
         EditError: the edit cannot be made, whatever the picture.
     """
     if not isinstance(data, bytes):
-        return palette.encode(edit.apply(data, frame, max_pixels))
+        return palette.encode(edit.apply(data, frame, max_pixels), dither)
     if data.startswith(gif.SIGNATURES):
         broken: list[str] = []
         layout = gif.parse(data, broken.append)
@@ -66,7 +69,7 @@ def to_gif(
     encoded: list[bytes] = []
     durations: list[float] = []
     for picture, duration in decode.timed_pictures(data, max_pixels):
-        encoded.append(palette.encode(edit.apply(picture, frame, max_pixels)))
+        encoded.append(palette.encode(edit.apply(picture, frame, max_pixels), dither))
         durations.append(_UNKNOWN_MS if duration is None else gif.in_gif(duration))
     if len(encoded) == 1:
         return encoded[0]

@@ -43,6 +43,7 @@ VALUES = {
     "--resize": "50%",
     "--picture-function": "a.b:c",
     "--caption": "{number}",
+    "--dither": "bayer",
     "--optimize": None,
     "--frames-per-step": "8",
     "--filename": "x.gif",
