@@ -64,14 +64,16 @@ def fsync() -> bool:
 
 
 def wanted_films() -> frozenset[str]:
-    """Return which clips are made beside the GIF (`IMAGETL_CLIPS`): some of webp and mp4.
+    """Return which clips are made beside the GIF (`IMAGETL_CLIPS`): some of webp, mp4 and webm.
 
     Raises:
         ValueError: it names another one.
     """
     names = set(os.environ.get("IMAGETL_CLIPS", "").replace(",", " ").lower().split())
-    if unknown := sorted(names - {"gif", "webp", "mp4"}):
-        raise ValueError(f"IMAGETL_CLIPS names {unknown[0]!r}, but can name webp and mp4 only")
+    if unknown := sorted(names - {"gif", "webp", "mp4", "webm"}):
+        raise ValueError(
+            f"IMAGETL_CLIPS names {unknown[0]!r}, but can name webp, mp4 and webm only"
+        )
     return frozenset(names - {"gif"})
 
 

@@ -50,6 +50,7 @@ _NODES = {
     "clip_gif": "clip_gif",
     "clip_webp": "clip_webp",
     "clip_mp4": "clip_mp4",
+    "clip_webm": "clip_webm",
 }
 
 

@@ -29,6 +29,7 @@ from imagetl_assets.images.errors import ImageError, ResizeError
 from imagetl_assets.images.outputs import FILMS
 from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
 from imagetl_assets.images.outputs.mp4 import MP4
+from imagetl_assets.images.outputs.webm import WEBM
 from imagetl_assets.images.outputs.webp import WEBP
 from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles, FrameIndex
@@ -77,7 +78,26 @@ class Mp4Config(ShownConfig):
     )
 
     def options(self) -> dict[str, Any]:
-        """Return the options of `images.outputs.mp4.write`."""
+        """Return the options of `images.outputs.video_encoding.write`."""
+        return {"crf": self.crf}
+
+
+class WebmConfig(ShownConfig):
+    """How the WebM is called, how it plays, and how good it is."""
+
+    extension: ClassVar[str] = "webm"
+    shortest_ms: ClassVar[float] = 1
+
+    filename: str = Field(default="clip.webm", description="Its name in the partition folder.")
+    crf: float = Field(
+        default=31,
+        ge=0,
+        le=63,
+        description="Quality of VP9: 15 to 35 are usual; the lower, the larger.",
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of `images.outputs.video_encoding.write`."""
         return {"crf": self.crf}
 
 
@@ -163,6 +183,7 @@ def _poster(shown: Shown) -> str:
 FILM_CONFIGS: dict[str, type[ShownConfig]] = {
     WEBP.asset_name: WebpConfig,
     MP4.asset_name: Mp4Config,
+    WEBM.asset_name: WebmConfig,
 }
 
 
@@ -172,7 +193,10 @@ def offered_films() -> list[FilmFormat]:
     One that cannot be made here is not offered, or else "Materialize all" would fail. But if it was
     asked for by name, its step says what has to be installed.
     """
-    return [film for film in FILMS if film.can_be_made or film.name in wanted_films()]
+    wanted = wanted_films()
+    return [
+        film for film in FILMS if film.name in wanted or (film.can_be_made and film.always_offered)
+    ]
 
 
 films = [film_asset(film, FILM_CONFIGS[film.asset_name]) for film in offered_films()]

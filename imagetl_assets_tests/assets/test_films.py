@@ -87,7 +87,7 @@ def test_all_clips_of_an_archive(
 
 def test_a_bad_setting_is_told(monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> None:
     monkeypatch.setenv("IMAGETL_CLIPS", "avi")
-    with pytest.raises(ValueError, match="IMAGETL_CLIPS names 'avi', but can name webp and mp4"):
+    with pytest.raises(ValueError, match="names 'avi', but can name webp, mp4 and webm"):
         pipeline.run()
 
 
@@ -100,3 +100,12 @@ def test_a_clip_that_cannot_be_made_here_is_offered_only_if_it_was_asked_for(
     assert [film.name for film in offered_films()] == ["webp"]
     monkeypatch.setenv("IMAGETL_CLIPS", "mp4")
     assert [film.name for film in offered_films()] == ["webp", "mp4"]
+
+
+def test_a_webm_is_offered_only_if_it_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes long, and whoever materializes all should not wait for it."""
+    pytest.importorskip("av")
+    monkeypatch.delenv("IMAGETL_CLIPS", raising=False)
+    assert [film.name for film in offered_films()] == ["webp", "mp4"]
+    monkeypatch.setenv("IMAGETL_CLIPS", "webm")
+    assert [film.name for film in offered_films()] == ["webp", "mp4", "webm"]

@@ -19,6 +19,7 @@ from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs import FILMS
 from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
 from imagetl_assets.images.outputs.mp4 import MP4
+from imagetl_assets.images.outputs.webm import WEBM
 from imagetl_assets.images.outputs.webp import WEBP
 
 DURATIONS = [40, 100, 333, 70.4, 250.3, 500]
@@ -159,6 +160,25 @@ def test_an_mp4_has_the_colours_of_the_pictures(tmp_path: Path) -> None:
         with Image.open(tmp_path / f"{number}.png") as decoded:
             assert error_of(decoded, picture) < 5
     assert not (tmp_path / "7.png").exists()
+
+
+@pytest.mark.parametrize("size", [(64, 48), (101, 77), (1, 1), (17, 1)])
+def test_a_webm_has_the_pictures_and_their_times(size: tuple[int, int]) -> None:
+    import av
+
+    shown, out = pictures(size), io.BytesIO()
+    WEBM.write(film(shown), out, {"crf": 10})
+    out.seek(0)
+    with av.open(out) as container:
+        (stream,) = container.streams.video
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("vp9", "yuv420p")
+        frames = list(container.decode(video=0))
+    starts = np.cumsum([0, *DURATIONS[:-1]]) / 1000
+    assert [frame.time for frame in frames] == pytest.approx(list(starts), abs=0.001)
+    if min(size) > 1:
+        for frame, picture in zip(frames, shown, strict=True):
+            decoded = frame.to_image()
+            assert error_of(decoded, picture.crop((0, 0, *decoded.size))) < 6
 
 
 def test_an_mp4_is_white_where_a_picture_is_transparent() -> None:

@@ -46,12 +46,14 @@ class FilmFormat:
         description: of the asset.
         write: writes a film to a file, with options of its own. Raises ImageError if it cannot.
         module: that has to be installed for it, beside what always is.
+        always_offered: whether there is an asset for it although it was not asked for.
     """
 
     name: str
     description: str
     write: Callable[[Film, Writable, dict[str, Any]], None]
     module: str | None = None
+    always_offered: bool = True
 
     @property
     def can_be_made(self) -> bool:
