@@ -45,7 +45,7 @@ def dev(options: DevOptions) -> int:
     """
     host = options.host
     port, dashboard_port = free_port(host, options.port), free_port(host, options.dashboard_port)
-    home, url = _home(), f"http://{host}:{port}"
+    home, url = home_of_dagster(), f"http://{host}:{port}"
     with remembered() as interrupts, _files(options):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)  # it is looked at below
@@ -123,14 +123,20 @@ def _dagster(host: str, port: int, env: dict[str, str]) -> Iterator[subprocess.P
         process.wait()
 
 
-def _home() -> Path:
-    """Return the folder of Dagster's state, which has the dagster.yaml of this folder, if any."""
+def home_of_dagster() -> Path:
+    """Return the folder of Dagster's state.
+
+    It gets the dagster.yaml of this folder; if there is none, one with the project's own settings.
+    """
     if home := dagster_home():
         return home
     home = Path(STATE_FOLDER).absolute()
     home.mkdir(exist_ok=True)
-    if Path("dagster.yaml").exists():
-        shutil.copyfile("dagster.yaml", home / "dagster.yaml")
+    own = Path("dagster.yaml")
+    if own.exists():
+        shutil.copyfile(own, home / own)
+    elif not (home / own).exists():
+        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), home / own)
     return home
 
 

@@ -11,11 +11,15 @@ from threading import Thread
 import psutil
 import pytest
 import requests
+import yaml
+from dagster import DagsterInstance
 
-from imagetl_assets.cli.dev import free_port, is_loaded
+from imagetl_assets.cli import dev
+from imagetl_assets.cli.dev import free_port, home_of_dagster, is_loaded
+from imagetl_assets.dask_executor.run_launcher import WatchedRunLauncher
 from testbed.http_server import HttpServer
 from testbed.imagetl_dev import running
-from testbed.processes import wait_for
+from testbed.processes import PROJECT, wait_for
 
 
 def test_dev(tmp_path: Path) -> None:
@@ -93,4 +97,35 @@ def _addresses(processes: list[psutil.Process]) -> set[str]:
         for process in processes
         for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
+    }
+
+
+def test_settings_of_its_own_where_there_is_no_dagster_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / ".state" / "dagster.yaml"
+    assert home_of_dagster() == file.parent
+    default = yaml.safe_load(file.read_text())
+    with DagsterInstance.from_config(str(file.parent)) as instance:
+        assert isinstance(instance.run_launcher, WatchedRunLauncher)
+    file.write_text("telemetry: {enabled: false}")
+    home_of_dagster()
+    assert yaml.safe_load(file.read_text()) != default  # what is there is kept
+    (tmp_path / "dagster.yaml").write_text("nux: {enabled: false}")
+    home_of_dagster()
+    assert yaml.safe_load(file.read_text()) == {"nux": {"enabled": False}}
+
+
+@pytest.mark.parametrize("file", ["dagster.yaml", "deploy/dagster.yaml"])
+def test_all_dagster_yaml_say_the_same(file: str) -> None:
+    """But for where state and logs are kept."""
+    default = yaml.safe_load(Path(dev.__file__).with_name("dagster.yaml").read_text())
+    settings = yaml.safe_load((PROJECT / file).read_text())
+    assert {name: settings.get(name) for name in default} == default
+    assert settings.keys() - default.keys() <= {
+        "storage",
+        "local_artifact_storage",
+        "compute_logs",
     }
