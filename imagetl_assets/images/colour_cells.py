@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 _BITS = 6  # of each channel, that tell cells apart
 _FEW_CELLS, _MORE_BITS = 1024, 7  # for a picture that has fewer cells than that
-_MANY_CELLS, _LESS_BITS = 10_000, 5  # for one that has more: its colours are far apart anyway
+_MANY_CELLS, _LESS_BITS = 20_000, 5  # for one that has more: its colours are far apart anyway
 
 
 class Cells(NamedTuple):
