@@ -33,6 +33,19 @@ LETTERS = StaticPartitionsDefinition(["a", "b"])
 
 
 @op
+def finds_the_state_storage() -> str:
+    """Tells which storage the state of definitions is kept in, as a step finds it."""
+    from dagster._core.storage.defs_state.base import DefsStateStorage
+
+    return type(DefsStateStorage.get()).__name__
+
+
+@job(executor_def=dask_executor)
+def state_job() -> None:
+    finds_the_state_storage()
+
+
+@op
 def reads_what_it_did(context: OpExecutionContext) -> dict[str, bool]:
     """Tells for each way to read whether it finds what this step has done before."""
     instance, run_id = context.instance, context.run_id

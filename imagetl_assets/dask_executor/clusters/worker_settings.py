@@ -8,6 +8,9 @@ Freed memory is kept for what comes next. Dask has glibc give back all free memo
 that also makes glibc give back each block above 128 kB at once. A step that reads and writes files
 then gets new pages for each of them, which the kernel has to clear. To keep 32 MB made reading
 frames more than twice as fast.
+
+Workers are no daemons: a daemon must not start processes with `multiprocessing`, which steps may
+want to do.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import dask
 
 _ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
 _SETTINGS = {
+    "distributed.worker.daemon": False,
     "distributed.worker.profile.enabled": False,
     f"{_ENVIRONMENT}.MALLOC_TRIM_THRESHOLD_": 32 * 1024 * 1024,
     f"{_ENVIRONMENT}.MALLOC_MMAP_THRESHOLD_": 16 * 1024 * 1024,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -44,3 +46,19 @@ def _absolute(data: ConfigurableClassData) -> ConfigurableClassData:
     if not isinstance(base, str) or os.path.isabs(base):
         return data
     return data._replace(config_yaml=yaml.safe_dump({**config, "base_dir": os.path.abspath(base)}))
+
+
+@contextmanager
+def state_storage(instance: DagsterInstance) -> Iterator[None]:
+    """While open, `DefsStateStorage.get()` finds the instance's storage, as definitions expect.
+
+    Dagster does this when an instance is entered, for the thread at hand. A worker keeps its
+    instance open for many batches, whatever thread runs them.
+    """
+    try:
+        from dagster._core.storage.defs_state.base import set_defs_state_storage
+    except ImportError:  # Dagster has had no such storage then.
+        yield
+        return
+    with set_defs_state_storage(instance.defs_state_storage):
+        yield

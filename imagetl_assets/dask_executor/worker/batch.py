@@ -12,7 +12,7 @@ from typing import Any
 
 from distributed import Worker, get_worker, rejoin, secede
 
-from imagetl_assets.dask_executor.dagster_internals.instances import place_of
+from imagetl_assets.dask_executor.dagster_internals.instances import place_of, state_storage
 from imagetl_assets.dask_executor.dagster_internals.names import DagsterExecutionInterruptedError
 from imagetl_assets.dask_executor.wire import versions
 from imagetl_assets.dask_executor.wire.tasks import Batch, Header, RunSpec
@@ -47,7 +47,10 @@ def run_batch(header: Header, run_pickle: bytes, batch_pickle: bytes) -> None:
             if not claim.result():
                 sender.started_twice()
                 return
-            with loaded.forwarder.forward(spec.dagster_run.run_id, sender):
+            with (
+                state_storage(loaded.instance),
+                loaded.forwarder.forward(spec.dagster_run.run_id, sender),
+            ):
                 run_steps_of_batch(spec, batch, job, loaded, sender)
     except CannotRun as reason:
         sender.refused(str(reason))
@@ -120,19 +123,6 @@ async def _claim(worker: Worker, header: Header, execution: str) -> bool:
 def _load(spec: RunSpec, worker: Worker) -> tuple[LoadedJob, LoadedInstance]:
     where = f"Dask worker {worker_name(worker)}"
     try:
-        job = load_job(spec.job, spec.repository_load_data)
-    except Exception as error:
-        raise CannotRun(
-            f"{where} cannot load job {spec.job.job_name!r}: {type(error).__name__}: {error}. "
-            "Install the code of this run on the worker, or make it importable there."
-        ) from error
-    if spec.code_version != job.code_version and None not in (spec.code_version, job.code_version):
-        raise CannotRun(
-            f"{where} has another version of the code of job {spec.job.job_name!r} loaded than "
-            f"the run's process ({job.code_version} instead of {spec.code_version}). "
-            "Deploy the same code to both and restart the worker."
-        )
-    try:
         loaded = load_instance(spec.instance_ref)
         knows_run = loaded.knows_run(spec.dagster_run.run_id)
     except Exception as error:
@@ -146,5 +136,19 @@ def _load(spec: RunSpec, worker: Worker) -> tuple[LoadedJob, LoadedInstance]:
             f"{place_of(loaded.instance)} has no run {spec.dagster_run.run_id}. Have dagster.yaml "
             "name a folder that the worker's host shares, or PostgreSQL, and set the environment "
             "variables that it names to the same values for the worker."
+        )
+    try:
+        with state_storage(loaded.instance):
+            job = load_job(spec.job, spec.repository_load_data)
+    except Exception as error:
+        raise CannotRun(
+            f"{where} cannot load job {spec.job.job_name!r}: {type(error).__name__}: {error}. "
+            "Install the code of this run on the worker, or make it importable there."
+        ) from error
+    if spec.code_version != job.code_version and None not in (spec.code_version, job.code_version):
+        raise CannotRun(
+            f"{where} has another version of the code of job {spec.job.job_name!r} loaded than "
+            f"the run's process ({job.code_version} instead of {spec.code_version}). "
+            "Deploy the same code to both and restart the worker."
         )
     return job, loaded

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dagster import DagsterInstance, RepositoryDefinition
 
+from imagetl_assets.dask_executor.dagster_internals.instances import state_storage
 from imagetl_assets.dask_executor.dagster_internals.names import serialize_value
 from imagetl_assets.dask_executor.dagster_internals.prepare import (
     prepare_instance,
@@ -100,8 +101,8 @@ def warm_up(pickled: bytes) -> None:
     """
     with suppress(Exception):
         job, load_data, instance_ref = pickle.loads(pickled)
-        load_job(job, load_data)
-        load_instance(instance_ref)
+        with state_storage(load_instance(instance_ref).instance):
+            load_job(job, load_data)
 
 
 def _cached(cache: OrderedDict[object, T], key: object, load: Callable[[], T], keep: int) -> T:

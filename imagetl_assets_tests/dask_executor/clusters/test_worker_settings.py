@@ -1,5 +1,6 @@
 """How workers are set that are started for a run."""
 
+import multiprocessing
 import os
 
 import dask
@@ -20,9 +21,18 @@ def settings() -> list[str | None]:
     return [str(profiled), os.environ.get(KEPT), os.environ.get(LARGE)]
 
 
+@op
+def starts_a_process() -> int | None:
+    process = multiprocessing.get_context("spawn").Process(target=int)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
 @job(executor_def=dask_executor)
 def settings_job() -> None:
     settings()
+    starts_a_process()
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +59,4 @@ def test_workers_of_a_local_cluster_are_set_for_steps_unless_the_user_says_other
         monkeypatch.setenv(name, value)
     with run_job(settings_job, instance, run_config=LOCAL) as result:
         assert result.output_for_node("settings") == expected
+        assert result.output_for_node("starts_a_process") == 0

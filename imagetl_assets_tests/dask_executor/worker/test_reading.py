@@ -21,6 +21,15 @@ def test_a_step_that_reads_the_event_log_finds_what_it_has_done(
     assert len(found) == 9
 
 
+def test_a_step_finds_the_storage_of_the_state_of_definitions(
+    cluster: DaskProcesses, instance: DagsterInstance
+) -> None:
+    pytest.importorskip("dagster._core.storage.defs_state.base", reason="Dagster has none yet")
+    with run_job(jobs.state_job, instance, run_config=cluster.run_config()) as result:
+        found = result.output_for_node("finds_the_state_storage")
+    assert found == type(instance.defs_state_storage).__name__ != "NoneType"
+
+
 @pytest.mark.parametrize("on", [jobs.letters_on_dask, jobs.letters_in_process])
 def test_a_check_of_a_partitioned_asset_is_about_the_materialization_of_its_own_run(
     on: Callable[[], JobDefinition], cluster: DaskProcesses, instance: DagsterInstance
