@@ -177,6 +177,16 @@ def test_a_wrong_checksum_is_damage(kind: bytes) -> None:
         list(decode.pictures(bytes(data)))
 
 
+@pytest.mark.parametrize("name", [b"\0LTE", b"pLTE"])
+def test_a_png_whose_palette_got_lost_is_damaged(name: bytes) -> None:
+    data = encode(picture(size=(40, 30)).quantize(4), "PNG").replace(b"PLTE", name)
+    problem = "palette is missing" if name == b"pLTE" else "checksum"
+    with pytest.raises(ImageError, match=problem):
+        to_gif(data)
+    with pytest.raises(ImageError, match="palette is missing|broken"):
+        to_gif(fixed(data))
+
+
 def test_any_byte_of_the_pixels_that_is_changed_is_noticed() -> None:
     data = encode(picture(size=(40, 30)), "PNG")
     start = data.index(b"IDAT") + 4

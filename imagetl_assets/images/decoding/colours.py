@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.images.decoding.png_colours import png_profile
+from imagetl_assets.images.errors import ImageError
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -29,7 +30,12 @@ def in_srgb(picture: PIL.Image.Image) -> PIL.Image.Image:
 
     It is the same object if no profile changes it, and may be if one does. A profile that is
     broken, or that is for another kind of colours, does not count.
+
+    Raises:
+        ImageError: its pixels are numbers of colours, and it does not say which colours.
     """
+    if picture.mode == "P" and picture.palette is None:
+        raise ImageError("the palette is missing")
     if picture.mode == "LAB":
         return _transformed(picture, _lab_transform())
     profile = picture.info.pop("icc_profile", None) or png_profile(picture.info)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BIT_DEPTH, _COLOUR_TYPE = 24, 25  # where they are in a PNG
 _GREY, _RGB = 0, 2
+_NEED_NOT_BE_KNOWN = 0x20  # the bit of a chunk's first byte that says so (section 5.4)
 
 # Chunks that need not be understood, but without which another picture would be seen.
 _SEEN = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
@@ -53,7 +54,7 @@ def sound(data: bytes) -> bytes:
     damaged = []
     for kind, at, end in chunks(data):
         if crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
-            if kind[:1].isupper() or kind in _SEEN:
+            if not kind[0] & _NEED_NOT_BE_KNOWN or kind in _SEEN:
                 name = kind.decode("ascii", "replace")
                 raise ImageError(f"the checksum of a PNG chunk ({name}) is wrong", at)
             damaged.append((at, end))
