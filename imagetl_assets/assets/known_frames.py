@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from imagetl_assets.images.edit import FrameInfo
-from imagetl_assets.images.transcode import version
+from imagetl_assets.images.version import version
 from imagetl_assets.records import FrameFiles, FrameIndex, StoredFrame, decoded
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import FILES

@@ -19,9 +19,6 @@ from imagetl_assets.images.edit import AS_IT_IS, NO_INFO, Edit, FrameInfo
 if TYPE_CHECKING:
     import PIL.Image
 
-_VERSION = 2
-"""Changes whenever the same picture becomes another GIF."""
-
 _UNKNOWN_MS = 100.0  # for each image of an animation whose format tells no time
 
 
@@ -74,13 +71,6 @@ def to_gif(
     if len(encoded) == 1:
         return encoded[0]
     return join(encoded, duration_ms=durations)
-
-
-def version() -> str:
-    """Return what tells apart the GIFs that two versions of the code make of the same picture."""
-    import PIL
-
-    return f"{_VERSION}, Pillow {PIL.__version__}"
 
 
 def join(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from imagetl_assets.assets import frame_batch
+from imagetl_assets.assets import frame_batch, known_frames
+from imagetl_assets.images import version
 from imagetl_assets.images.transcode import to_gif
 from testbed.bundles import tiny_frame
 from testbed.pipeline import Pipeline
@@ -138,3 +141,35 @@ def test_differences_are_made_of_frames_that_are_known(
     assert converted() == 0
     assert pipeline.run("day", frames={"optimize": True}).success
     assert pipeline.file("clip.gif", "day").read_bytes() == first
+
+
+def test_frames_that_other_code_or_another_decoder_has_made_are_converted(
+    pipeline: Pipeline,
+    folder: Path,
+    converted: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(known_frames, "version", lambda: "of another day")
+    for count in (3, 0):
+        assert pipeline.run("day").success
+        assert converted() == count
+
+
+def test_any_change_of_the_package_or_of_a_decoder_is_another_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "images"
+    shutil.copytree(Path(version.__file__).parent, package)
+    monkeypatch.setattr(version, "__file__", str(package / "version.py"))
+    found = set()
+    for name in ("palette.py", "decoding/colours.py", "gif/pixels.py"):
+        with (package / name).open("a") as file:
+            file.write("# changed")
+        version.version.cache_clear()
+        found.add(version.version())
+    monkeypatch.setattr(metadata, "version", lambda name: "99")
+    version.version.cache_clear()
+    found.add(version.version())
+    monkeypatch.undo()
+    version.version.cache_clear()
+    assert len(found | {version.version()}) == 5

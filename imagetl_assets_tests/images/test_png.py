@@ -183,8 +183,8 @@ def test_a_png_whose_palette_got_lost_is_damaged(name: bytes) -> None:
     problem = "palette is missing" if name == b"pLTE" else "checksum"
     with pytest.raises(ImageError, match=problem):
         to_gif(data)
-    with pytest.raises(ImageError, match="palette is missing|broken"):
-        to_gif(fixed(data))
+    with pytest.raises(ImageError, match="palette is missing"):
+        to_gif(fixed(data.replace(b"\0LTE", b"pLTE")))
 
 
 def test_any_byte_of_the_pixels_that_is_changed_is_noticed() -> None:
