@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from typing import Any
 
 import numpy as np
@@ -202,3 +203,27 @@ def test_damage_in_what_need_not_be_known_is_none() -> None:
     text = bytearray(chunk(b"tEXt", b"Comment\0of no use"))
     text[-1] ^= 1
     assert (shown(data[:33] + bytes(text) + data[33:]) == shown(data)).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (b"gAMA", b"\0"),
+        (b"cHRM", b"\0\0\0\1"),
+        (b"sRGB", b""),
+        (b"pHYs", b"\0" * 5),
+        (b"iCCP", b"name\0\0" + zlib.compress(bytes(3 << 20))),
+        (b"iCCP", b"name\0\1method"),
+        (b"iCCP", b"no end"),
+        (b"zTXt", b"name\0\0" + zlib.compress(bytes(3 << 20))),
+        (b"zTXt", b"name\0\1method"),
+        (b"iTXt", b"name\0\1\0en\0\0" + zlib.compress(bytes(3 << 20))),
+        (b"iTXt", b"name\0\1\1en\0\0text"),
+        (b"iTXt", b"name\0"),
+    ],
+)
+def test_what_need_not_be_known_and_cannot_be_read_is_no_damage(
+    kind: bytes, content: bytes
+) -> None:
+    data = encode(picture(), "PNG")
+    assert (shown(data[:33] + chunk(kind, content) + data[33:]) == shown(data)).all()

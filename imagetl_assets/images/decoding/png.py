@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
+from zlib import crc32, decompressobj
+from zlib import error as ZlibError
 
 from imagetl_assets.images.decoding.depth import eight_bit, like
 from imagetl_assets.images.errors import ImageError
@@ -22,6 +23,10 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _BIT_DEPTH, _COLOUR_TYPE = 24, 25  # where they are in a PNG
 _GREY, _RGB = 0, 2
 _NEED_NOT_BE_KNOWN = 0x20  # the bit of a chunk's first byte that says so (section 5.4)
+
+# How long these chunks are, and which hold a name, a zero byte, a method (0) and packed data.
+_SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}
+_COMPRESSED = {b"iCCP", b"zTXt"}
 
 # Chunks that need not be understood, but without which another picture would be seen.
 _SEEN = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
@@ -45,7 +50,9 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def sound(data: bytes) -> bytes:
-    """Return the PNG without what is damaged in it and need not be known to show it.
+    """Return the PNG without what is of no use in it, and need not be known to show it.
+
+    That is what is damaged, and what Pillow would refuse the picture for.
 
     Raises:
         ImageError: a checksum is wrong, and what is seen depends on what it is of.
@@ -58,11 +65,41 @@ def sound(data: bytes) -> bytes:
                 name = kind.decode("ascii", "replace")
                 raise ImageError(f"the checksum of a PNG chunk ({name}) is wrong", at)
             damaged.append((at, end))
+        elif not _readable(kind, view[at + 8 : end - 4]):
+            damaged.append((at, end))
     if not damaged:
         return data
     starts = [0, *(end for _, end in damaged)]
     ends = [*(at for at, _ in damaged), len(data)]
     return b"".join(view[at:end] for at, end in zip(starts, ends, strict=True))
+
+
+def _readable(kind: bytes, content: memoryview) -> bool:
+    """Tell whether Pillow can read a chunk that need not be known; else it refuses the picture."""
+    if kind in _SIZES:
+        return len(content) == _SIZES[kind]
+    if kind in _COMPRESSED:
+        _, _, packed = bytes(content).partition(b"\0")
+        return packed[:1] == b"\0" and _is_small(packed[1:])
+    if kind == b"iTXt":
+        _, _, told = bytes(content).partition(b"\0")
+        if told[:1] in (b"", b"\0"):  # it is not compressed
+            return True
+        parts = told[2:].split(b"\0", 2)
+        return told[1:2] == b"\0" and len(parts) == 3 and _is_small(parts[2])
+    return True
+
+
+def _is_small(packed: bytes) -> bool:
+    """Tell whether Pillow unpacks so much. What cannot be unpacked counts as nothing."""
+    from PIL.PngImagePlugin import MAX_TEXT_CHUNK
+
+    unpacking = decompressobj()
+    try:
+        unpacking.decompress(packed, MAX_TEXT_CHUNK)
+    except ZlibError:
+        return True
+    return not unpacking.unconsumed_tail
 
 
 def load(picture: PIL.Image.Image, data: bytes) -> PIL.Image.Image:
