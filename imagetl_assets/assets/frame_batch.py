@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dagster import Failure
 
-from imagetl_assets.assets.damage import damaged_frame
+from imagetl_assets.assets.damage import damaged_frame, described
 from imagetl_assets.assets.known_frames import KnownFrames, known_frames, source_of
 from imagetl_assets.assets.raw_images import frame_info, images_at
 from imagetl_assets.images import gif
@@ -57,10 +57,10 @@ def store_frame_batch(
         info = frame_info(span, image)
         try:
             frame = _as_gif(image, index, info, known)
-        except ImageError as error:
-            piece = DamagedFrame(span.number, span.offset, span.length, error.problem, span.name)
+        except (ImageError, ResizeError) as error:
+            piece = _left_out(span, error)
             if not index.skip_damaged:
-                raise damaged_frame([piece], index.raw) from None
+                raise _failure(piece, error, index) from None
             damaged.append(piece)
             continue
         name = f"{index.name(position)}.gif"
@@ -110,10 +110,32 @@ def _spans(index: FrameIndex, positions: range) -> Sequence[FrameSpan]:
     return index.frames[positions.start : positions.stop]
 
 
+def _left_out(span: FrameSpan, error: ImageError | ResizeError) -> DamagedFrame:
+    problem = error.problem if isinstance(error, ImageError) else str(error)
+    return DamagedFrame(span.number, span.offset, span.length, problem, span.name)
+
+
+def _failure(frame: DamagedFrame, error: ImageError | ResizeError, index: FrameIndex) -> Failure:
+    """Return what to raise because a frame is damaged, or would become too large."""
+    if isinstance(error, ImageError):
+        return damaged_frame([frame], index.raw)
+    return Failure(
+        f"{described(frame)}. Ask for a size within a box, such as 320x240, or set "
+        "on_damaged_frame to skip, to leave such frames out",
+        allow_retries=False,
+    )
+
+
 def _as_gif(
     image: FrameImage | ImageError, index: FrameIndex, info: FrameInfo, known: KnownFrames
 ) -> _Gif:
-    """Return a frame as a GIF. Raises ImageError unless its pixels decode."""
+    """Return a frame as a GIF.
+
+    Raises:
+        ImageError: its pixels do not decode.
+        ResizeError: it would become too large.
+        Failure: the edit cannot be made, whatever the picture.
+    """
     if isinstance(image, ImageError):
         raise image
     source: str | None = None
@@ -123,7 +145,7 @@ def _as_gif(
             return _Gif(found.data, found.stored.layout, found.stored.sha256, source)
     try:
         encoded = to_gif(image.data, edit=index.edit, frame=info, dither=index.dither)
-    except (ResizeError, EditError) as error:
+    except EditError as error:
         raise Failure(str(error), allow_retries=False) from None
     layout = gif.parse(encoded)
     gif.check_pixels(encoded, layout)
@@ -146,7 +168,7 @@ def _previous(
     (image,) = images_at(folder, index, _spans(index, before))
     try:
         return _as_gif(image, index, frame_info(index.frames[before.start], image), known)
-    except ImageError:
+    except (ImageError, ResizeError):
         return None
 
 

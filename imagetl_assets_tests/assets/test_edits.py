@@ -80,3 +80,18 @@ def test_a_clip_plays_as_time_has_passed(pipeline: Pipeline, server: HttpServer)
     server.add_file("/all-images.img", small_bundle())
     failure = pipeline.run(clip={"realtime": 60}).failure
     assert failure.startswith("realtime needs the time of each frame, but 3 of 3 frames have none")
+
+
+def test_a_picture_that_becomes_too_large_is_named_and_can_be_left_out(
+    pipeline: Pipeline, server: HttpServer
+) -> None:
+    line = io.BytesIO()
+    Image.new("L", (1, 4000)).save(line, "PNG")
+    files = {"a.gif": tiny_frame(0), "line.png": line.getvalue(), "z.gif": tiny_frame(1)}
+    server.add_file("/all-images.img", zipped(files))
+    outcome = pipeline.run(frames={"resize": "20"})
+    assert "line.png: resize asks for too much" in outcome.failure
+    assert "is damaged" not in outcome.failure
+    config = {"resize": "20", "on_damaged_frame": "skip", "optimize": True, "frames_per_step": 1}
+    assert pipeline.run(frames=config).metadata("frame_files")["damaged frames"] == 1
+    assert pipeline.frame_names() == ["frame_00.gif", "frame_02.gif"]
