@@ -53,9 +53,10 @@ def _contents(folder: Folder) -> Iterator[bytes]:
     from imagetl_assets.storage.base import in_blocks
     from imagetl_assets.upstream.files import errors_explained
 
+    store = open_store(folder.root, follow_links=True)
     for group in in_blocks(folder.images, lambda image: image.size):
         with errors_explained(folder.root):
-            contents = list(open_store(folder.root).read_many([image.name for image in group]))
+            contents = list(store.read_many([image.name for image in group]))
         yield from contents
 
 

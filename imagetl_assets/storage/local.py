@@ -35,8 +35,9 @@ class LocalStore(Store):
 
     creates_only_new = False
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, *, follow_links: bool = False) -> None:
         self._path = Path(root)
+        self._follow_links = follow_links
         self.root = root
 
     def identity(self) -> str:
@@ -112,8 +113,10 @@ class LocalStore(Store):
 
         Raises:
             StoreError: a symbolic link leads out of the root. So whoever can write to the storage
-                cannot make a run read or write elsewhere.
+                cannot make a run read or write elsewhere. (Upstream, links are followed.)
         """
+        if self._follow_links:
+            return self._path / key
         path, root = self._path / key, os.path.realpath(self._path)
         if not Path(os.path.realpath(path)).is_relative_to(root):
             raise StoreError(

@@ -34,8 +34,13 @@ def is_local(root: str) -> bool:
 
 
 @lru_cache(maxsize=8)
-def open_store(root: str) -> Store:
+def open_store(root: str, *, follow_links: bool = False) -> Store:
     """Return the store at `root`: a folder, or an fsspec URL such as ``s3://bucket/prefix``.
+
+    Args:
+        root: of the store.
+        follow_links: whether symbolic links may lead out of a folder: in upstream folders, not in
+            that of the results.
 
     Raises:
         StoreError: it looks like a URL, but for a typing error.
@@ -45,7 +50,7 @@ def open_store(root: str) -> Store:
     if is_local(root):
         from imagetl_assets.storage.local import LocalStore
 
-        return LocalStore(root_name(root))
+        return LocalStore(root_name(root), follow_links=follow_links)
     module, name = _SPECIAL.get(urlsplit(root).scheme, _ANY_OTHER)
     kind = getattr(import_module(f"{__package__}.{module}"), name)
     store: Store = kind(root_name(root), root)

@@ -73,7 +73,7 @@ def _source(url: str) -> _Source:
         if os.path.exists(path) and not os.path.isfile(path):
             raise NotAFile(f"{redact_url(url)} is not a file")
         folder, name = os.path.split(path)
-        return _in_store(open_store(folder), name, again=True)
+        return _in_store(open_store(folder, follow_links=True), name, again=True)
     if scheme_of(url) in S3_SCHEMES and not is_chain(url):
         folder, _, name = url.rpartition("/")
         return _in_store(open_store(folder), name, again=False)

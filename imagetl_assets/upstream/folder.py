@@ -110,7 +110,7 @@ class Place:
 
     def reader(self) -> ReadMany:
         """Return what reads files of the folder. Raises what the file system raises."""
-        return open_store(self.root).read_many
+        return open_store(self.root, follow_links=True).read_many
 
     def _is_image(self, name: str) -> bool:
         if self.include is not None:

@@ -67,3 +67,17 @@ def test_a_folder_without_images_fails_in_one_line(pipeline: Pipeline, folders: 
     assert pipeline.run("day 1", raw={"include": "*.jpg"}).failure.endswith(
         "but 4 other files, such as 1.png, 10.png, 2.png"
     )
+
+
+def test_links_that_lead_out_of_the_upstream_folder_are_followed(
+    tmp_path: Path, pipeline: Pipeline, folders: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "3.gif").write_bytes(tiny_frame(3))
+    (elsewhere / "bundle.img").write_bytes(small_bundle(2))
+    (folders / "3.gif").symlink_to(elsewhere / "3.gif")
+    (folders.parent / "link.img").symlink_to(elsewhere / "bundle.img")
+    (folders.parent / "day 2").symlink_to(folders)
+    for partition, frames in ("day 1", 4), ("day 2", 4), ("link.img", 2):
+        assert pipeline.run(partition).metadata("clip_gif")["frames"] == frames
