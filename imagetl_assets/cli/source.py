@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import click
 
@@ -73,20 +73,30 @@ def _local_name(path: str) -> str:
 
 
 def _last_name(url: str) -> str:
-    """Return the name of the file at a URL; escapes have a meaning in http(s) and file URLs only.
+    """Return the name of the file at a URL, or of the host if the URL is that of its first page.
+
+    Escapes have a meaning in http(s) and file URLs only.
 
     >>> _last_name("https://example.org/a%20b.img?key=1"), _last_name("s3://bucket/a%20b?.img")
     ('a b.img', 'a%20b?.img')
+    >>> _last_name("https://example.org:8000/")
+    'example.org'
     >>> _last_name("s3://bucket/day/"), _last_name("s3://bucket/day/*.jpg")
     ('day', 'day')
     """
     scheme, _, rest = url.partition("://")
     if scheme.lower() in ("http", "https", "file"):
-        return unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2])
-    parts = rest.rstrip("/").split("/")
-    while len(parts) > 1 and "*" in parts[-1]:  # the name of the folder that it is about
-        parts.pop()
-    return parts[-1]
+        parts = urlsplit(url)
+        return unquote(parts.path.rstrip("/").rpartition("/")[2]) or _host(parts)
+    names = rest.rstrip("/").split("/")
+    while len(names) > 1 and "*" in names[-1]:  # the name of the folder that it is about
+        names.pop()
+    return names[-1]
+
+
+def _host(url: SplitResult) -> str:
+    """Return the host whose first page may list files; "" if the URL does not end with a slash."""
+    return (url.hostname or "") if url.path.endswith("/") else ""
 
 
 @contextmanager

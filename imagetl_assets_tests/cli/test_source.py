@@ -15,6 +15,8 @@ from imagetl_assets.cli.source import open_source
     [
         ("https://example.org/images/a%20b.img?key=1#top", "a b.img"),
         ("http://example.org/images/a.img/", "a.img"),
+        ("http://example.org:8000/", "example.org"),
+        ("http://example.org", ""),
         ("file:///data/a%20b.img", "a b.img"),
         ("s3://bucket/images/a%20b.img", "a%20b.img"),
         ("s3://bucket/a#b?c.img", "a#b?c.img"),

@@ -7,7 +7,8 @@ from imagetl_assets.images.errors import ImageError
 MAX_PIXELS = 64_000_000
 """Default limit for one picture.
 
-Converting one of that size takes up to 0.95 GB beside its encoded bytes; 1.2 GB if it is resized.
+Converting one of that size takes up to 0.95 GB beside its encoded bytes; 1.2 GB if it is resized,
+or a JPEG 2000, of which OpenJPEG keeps each number in four bytes.
 """
 
 ANIMATION = 4
