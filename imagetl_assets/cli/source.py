@@ -96,7 +96,8 @@ def _last_name(url: str) -> str:
 
 def _host(url: SplitResult) -> str:
     """Return the host whose first page may list files; "" if the URL does not end with a slash."""
-    return (url.hostname or "") if url.path.endswith("/") else ""
+    is_page = url.path.endswith("/") and not url.query
+    return (url.hostname or "") if is_page else ""
 
 
 @contextmanager

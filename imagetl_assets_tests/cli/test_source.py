@@ -17,6 +17,7 @@ from imagetl_assets.cli.source import open_source
         ("http://example.org/images/a.img/", "a.img"),
         ("http://example.org:8000/", "example.org"),
         ("http://example.org", ""),
+        ("http://example.org/?id=1", ""),
         ("file:///data/a%20b.img", "a b.img"),
         ("s3://bucket/images/a%20b.img", "a%20b.img"),
         ("s3://bucket/a#b?c.img", "a#b?c.img"),
