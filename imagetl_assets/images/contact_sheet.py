@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 COLUMNS = 4
-ROWS = 2
+MOST_SHOWN = 2 * COLUMNS
 _WIDTH, _HEIGHT = 120, 90  # of a small picture, in pixels
 _TEXT = 14  # height of a line of text, in pixels
 _GAP = 6
@@ -27,7 +27,7 @@ def contact_sheet(frames: Iterable[bytes], captions: Sequence[str]) -> bytes:
 
     Args:
         frames: GIFs. Of one with several images, the first is shown.
-        captions: as many short texts, at most `COLUMNS` x `ROWS`.
+        captions: as many short texts, at most `MOST_SHOWN`.
 
     Raises:
         ImageError: a frame cannot be decoded.
@@ -50,7 +50,7 @@ def contact_sheet(frames: Iterable[bytes], captions: Sequence[str]) -> bytes:
     return out.getvalue()
 
 
-def spread(count: int, most: int = COLUMNS * ROWS) -> list[int]:
+def spread(count: int, most: int = MOST_SHOWN) -> list[int]:
     """Return which of `count` frames to show: all, or some that are spread evenly."""
     shown = min(count, most)
     return [number * count // shown for number in range(shown)]

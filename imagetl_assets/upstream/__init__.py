@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from urllib.parse import urlsplit
 
 from imagetl_assets.storage.filesystem import is_chain, typing_error
 from imagetl_assets.upstream.base import Known, Limits, UpstreamFile, source_id
@@ -57,7 +57,7 @@ def open_upstream(
     if scheme in ("http", "https"):
         from imagetl_assets.upstream.http import open_http
 
-        if urlsplit(url).path.endswith("/"):
+        if re.split("[?#]", url, maxsplit=1)[0].endswith("/"):  # even if it is no URL
             from imagetl_assets.upstream.web_folder import WebPlace, open_web_folder
 
             return open_web_folder(WebPlace(url, limits, refuse_private, include), known, earlier)
