@@ -20,6 +20,7 @@ from imagetl_assets.dask_executor.wire.messages import Message, from_wire
 PING_SECONDS = 5.0
 LINGER_SECONDS = 0.05
 REPORT_SECONDS = 60.0
+_LAST_TASKS_SECONDS = 2.0
 
 RUN_BATCH = "imagetl_assets.dask_executor.worker.batch.run_batch"
 INTERRUPT = "imagetl_assets.dask_executor.worker.interrupts.interrupt"
@@ -189,6 +190,10 @@ class Cluster:
         Raises:
             DaskClusterError: the scheduler cannot make one.
         """
+        # A step is over a moment before the scheduler hears of the end of its task.
+        deadline = time.monotonic() + _LAST_TASKS_SECONDS
+        while time.monotonic() < deadline and any(self._client.processing().values()):
+            time.sleep(0.05)
         try:
             since = self._report_begun.result(timeout=REPORT_SECONDS)
             report = self._client.scheduler.performance_report
