@@ -21,8 +21,9 @@ from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remainin
 from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.assets.places import stored_at
 from imagetl_assets.assets.step_reports import StepReports
-from imagetl_assets.images.contact_sheet import contact_sheet, spread
+from imagetl_assets.images.contact_sheet import MOST_SHOWN, contact_sheet
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.thumbnails import spread
 from imagetl_assets.names import FRAMES_FOLDER
 from imagetl_assets.records import FrameFiles, FrameIndex
 from imagetl_assets.storage import ImageStorage, publishing
@@ -81,7 +82,7 @@ def _publish(
 
 def _contact_sheet(folder: PartitionFolder, files: FrameFiles) -> dict[str, MetadataValue]:
     """Return a contact sheet; nothing, if a newer run replaces the frames at this moment."""
-    names = [files.names[position] for position in spread(len(files.names))]
+    names = [files.names[position] for position in spread(len(files.names), MOST_SHOWN)]
     numbers = [name.removeprefix("frame_").removesuffix(".gif") for name in names]
     frames = folder.store.read_many([f"{folder.frames}/{name}" for name in names])
     try:

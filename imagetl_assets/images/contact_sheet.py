@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode
-
-if TYPE_CHECKING:
-    import PIL.Image
+from imagetl_assets.images.thumbnails import shrunk
 
 COLUMNS = 4
 MOST_SHOWN = 2 * COLUMNS
@@ -41,29 +38,11 @@ def contact_sheet(frames: Iterable[bytes], captions: Sequence[str]) -> bytes:
     for position, (frame, caption) in enumerate(zip(frames, captions, strict=True)):
         left = _GAP + position % columns * step[0]
         top = _GAP + position // columns * step[1]
-        small = _small(frame)
+        picture = next(iter(decode.pictures(frame)))
+        small = shrunk(picture, min(_WIDTH / picture.width, _HEIGHT / picture.height))
         place = left + (_WIDTH - small.width) // 2, top + (_HEIGHT - small.height) // 2
         sheet.paste(small, place)
         draw.text((left + _WIDTH // 2, top + _HEIGHT + 1), caption, "black", font, anchor="ma")
     out = io.BytesIO()
     sheet.save(out, "JPEG", quality=_QUALITY)
     return out.getvalue()
-
-
-def spread(count: int, most: int = MOST_SHOWN) -> list[int]:
-    """Return which of `count` frames to show: all, or some that are spread evenly."""
-    shown = min(count, most)
-    return [number * count // shown for number in range(shown)]
-
-
-def _small(frame: bytes) -> PIL.Image.Image:
-    """Return the first image of a GIF at the size of a small picture, on white."""
-    from PIL import Image
-
-    picture = next(iter(decode.pictures(frame)))
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    picture = picture.convert("RGB")
-    picture.thumbnail((_WIDTH, _HEIGHT), Image.Resampling.BOX)
-    return picture

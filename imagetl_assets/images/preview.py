@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from imagetl_assets.images import decode, gif, palette, transcode
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.thumbnails import shrunk, spread
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -78,14 +79,14 @@ def _pick(
         raise ImageError("there are no frames to make a preview of")
     found = list(
         pool.map(
-            lambda number: _small_pictures(get(number * count // files), max_frames // files),
-            range(files),
+            lambda position: _small_pictures(get(position), max_frames // files),
+            spread(count, max_frames),
         )
     )
     images = sum(inside for _, inside in found)
     picked = [small for smalls, _ in found for small in smalls]
     scale = _SIDE / max(max(size) for size, _ in picked)
-    same = [_shrunk(p, scale * max(size) / max(p.size)) for size, p in picked]
+    same = [shrunk(p, scale * max(size) / max(p.size)) for size, p in picked]
     return same, images * count // files
 
 
@@ -95,28 +96,13 @@ def _small_pictures(
     """Return pictures from all over a GIF, each with its size before, and how many there are."""
     inside = len(gif.parse(data).images)
     wanted = min(inside, max_pictures)
-    numbers = {i * inside // wanted for i in range(wanted)}
+    numbers = set(spread(inside, wanted))
     smalls = [
-        (picture.size, _shrunk(picture, _SIDE / max(picture.size)))
+        (picture.size, shrunk(picture, _SIDE / max(picture.size)))
         for i, picture in enumerate(decode.pictures(data))
         if i in numbers
     ]
     return smalls, inside
-
-
-def _shrunk(picture: PIL.Image.Image, scale: float) -> PIL.Image.Image:
-    """Return the picture in this scale if it is below 1, on white where it is transparent."""
-    from PIL import Image
-
-    if picture.has_transparency_data:
-        rgba = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    if picture.mode != "RGB":
-        picture = picture.convert("RGB")
-    if scale >= 1 or size == picture.size:
-        return picture
-    return picture.resize(size, Image.Resampling.BOX)
 
 
 def _shared_palette(pictures: list[PIL.Image.Image]) -> PIL.Image.Image:
@@ -134,5 +120,5 @@ def _encode(picture: PIL.Image.Image, scale: float, shared: PIL.Image.Image) -> 
     """Return the picture as a GIF in this scale, with the shared palette."""
     from PIL import Image
 
-    small = _shrunk(picture, scale).quantize(palette=shared, dither=Image.Dither.NONE)
+    small = shrunk(picture, scale).quantize(palette=shared, dither=Image.Dither.NONE)
     return palette.write(small)
