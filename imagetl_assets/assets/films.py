@@ -63,11 +63,22 @@ class WebpConfig(ShownConfig):
         return {"quality": self.quality, "lossless": self.lossless, "loop": loop}
 
 
-class Mp4Config(ShownConfig):
+class VideoConfig(ShownConfig):
+    """What can be said of each video; `crf` is added by its codec."""
+
+    shortest_ms: ClassVar[float] = 1
+
+    crf: float
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of `images.outputs.video_encoding.write`."""
+        return {"crf": self.crf}
+
+
+class Mp4Config(VideoConfig):
     """How the MP4 is called, how it plays, and how good it is."""
 
     extension: ClassVar[str] = "mp4"
-    shortest_ms: ClassVar[float] = 1
 
     filename: str = Field(default="clip.mp4", description="Its name in the partition folder.")
     crf: float = Field(
@@ -77,16 +88,11 @@ class Mp4Config(ShownConfig):
         description="Quality of x264: 0 is lossless, 18 to 28 are usual; the lower, the larger.",
     )
 
-    def options(self) -> dict[str, Any]:
-        """Return the options of `images.outputs.video_encoding.write`."""
-        return {"crf": self.crf}
 
-
-class WebmConfig(ShownConfig):
+class WebmConfig(VideoConfig):
     """How the WebM is called, how it plays, and how good it is."""
 
     extension: ClassVar[str] = "webm"
-    shortest_ms: ClassVar[float] = 1
 
     filename: str = Field(default="clip.webm", description="Its name in the partition folder.")
     crf: float = Field(
@@ -95,10 +101,6 @@ class WebmConfig(ShownConfig):
         le=63,
         description="Quality of VP9: 15 to 35 are usual; the lower, the larger.",
     )
-
-    def options(self) -> dict[str, Any]:
-        """Return the options of `images.outputs.video_encoding.write`."""
-        return {"crf": self.crf}
 
 
 def film_asset(format: FilmFormat, config_type: type[Any]) -> AssetsDefinition:
