@@ -75,8 +75,11 @@ def run(request: Request) -> int:
 
 def _check_scheduler_address() -> None:
     """Raise click.ClickException if the variable holds none. The option is checked as all are."""
+    address = scheduler_address()
+    if address is None:
+        return
     try:
-        check_scheduler(scheduler_address() or "tcp://host:8786")
+        check_scheduler(address)
     except ValueError as error:
         raise click.ClickException(f"DASK_SCHEDULER_ADDRESS: {error}") from None
 
