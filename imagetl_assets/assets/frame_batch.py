@@ -139,8 +139,10 @@ def _as_gif(
     if isinstance(image, ImageError):
         raise image
     source: str | None = None
+    sha256 = ""
     if isinstance(image.data, bytes):
-        source = source_of(image.data, index, info)
+        sha256 = hashlib.sha256(image.data).hexdigest()
+        source = source_of(sha256, index, info)
         if found := known.find(source, image.data):
             return _Gif(found.data, found.stored.layout, found.stored.sha256, source)
     try:
@@ -149,7 +151,9 @@ def _as_gif(
         raise Failure(str(error), allow_retries=False) from None
     layout = gif.parse(encoded)
     gif.check_pixels(encoded, layout)
-    return _Gif(encoded, layout, hashlib.sha256(encoded).hexdigest(), source)
+    if encoded is not image.data:
+        sha256 = hashlib.sha256(encoded).hexdigest()
+    return _Gif(encoded, layout, sha256, source)
 
 
 def _offset_of(frame: _Gif, image: FrameImage | ImageError) -> int | None:

@@ -26,15 +26,17 @@ class KnownFrame(NamedTuple):
     stored: StoredFrame
 
 
-def source_of(data: bytes, index: FrameIndex, info: FrameInfo) -> str | None:
+def source_of(sha256: str, index: FrameIndex, info: FrameInfo) -> str | None:
     """Return a hash of all that makes a frame: the image, what is done to it, and by which code.
+
+    The image is given by its `sha256`, in hex.
 
     None if frames are not to be known again: nobody sees a change inside of a user's function.
     """
     if index.function:
         return None
     told = info if index.edit.uses_info else None
-    made_of = [hashlib.sha256(data).hexdigest(), index.edit, index.dither, told, version()]
+    made_of = [sha256, index.edit, index.dither, told, version()]
     return hashlib.sha256(msgspec.json.encode(made_of)).hexdigest()[:32]
 
 
