@@ -105,10 +105,16 @@ class Cluster:
         self._futures[number] = future
         future.add_done_callback(lambda future: self._hear_task(number, future))
 
-    def forget(self, number: int) -> None:
-        """Let go of a batch: Dask cancels it unless it is running or over."""
+    def forget(self, number: int, ended: bool = False) -> None:
+        """Let go of a batch: Dask cancels it unless it is running or over.
+
+        Args:
+            number: of the batch.
+            ended: the worker has told its end already, a moment before the task of Dask is over.
+                Then the task is left to end by itself: Dask does not note tasks that are cancelled.
+        """
         future = self._futures.pop(number, None)
-        if future is not None:
+        if future is not None and not ended:
             future.release()
 
     def news(self, timeout: float) -> list[News]:

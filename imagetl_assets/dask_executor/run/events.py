@@ -49,7 +49,7 @@ def take_events(state: RunState, batch: BatchInFlight, message: Message) -> Iter
 
 def take_end(state: RunState, batch: BatchInFlight, message: Ended) -> None:
     """Take back the steps that the worker has not started; the others have to have ended."""
-    state.drop(batch)
+    state.drop(batch, ended=True)
     handed_back = [key for key in batch.unfinished if key in message.not_started]
     state.add_ready(state.steps(handed_back), alone=message.alone)
     for key in batch.unfinished:

@@ -59,10 +59,10 @@ class RunState:
         """Add steps that can run, to be run in batches, or each in a batch of its own."""
         self.ready.add(steps, self.slots, alone=alone)
 
-    def drop(self, batch: BatchInFlight) -> None:
-        """Let go of a batch. Dask cancels it, unless it is running or over."""
+    def drop(self, batch: BatchInFlight, ended: bool = False) -> None:
+        """Let go of a batch. Dask cancels it, unless it has `ended`, is running or over."""
         self.batches.remove(batch)
-        self.cluster.forget(batch.number)
+        self.cluster.forget(batch.number, ended)
 
     def engine_event(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from dagster import DagsterEventType, DagsterInstance
 from distributed import Client
 
+from imagetl_assets.dask_executor.worker.sender import MessageSender
 from imagetl_assets_tests.dask_executor.jobs import mark_job
 from testbed.dagster_runs import Marks, local_instance, run_job
 from testbed.dask_cluster import DaskProcesses
@@ -45,6 +47,44 @@ def test_the_report_is_kept_beside_the_compute_logs_and_linked(
     assert metadata["performance_report"].value == (
         f"/logs/{result.run_id}/compute_logs/{file.stem}/html"
     )
+
+
+@contextmanager
+def tasks_over_late(dask: DaskProcesses) -> Iterator[None]:
+    """Have each task of the workers last for some time after it has told its end."""
+
+    def delay() -> None:
+        told = MessageSender.ended
+
+        def ended(sender: Any, *args: Any, **kwargs: Any) -> None:
+            told(sender, *args, **kwargs)
+            time.sleep(0.5)
+
+        MessageSender.ended = ended  # type: ignore[method-assign]
+        MessageSender.told = told  # type: ignore[attr-defined]
+
+    def restore() -> None:
+        MessageSender.ended = MessageSender.told  # type: ignore[attr-defined, method-assign]
+
+    with Client(dask.address, set_as_default=False) as client:
+        client.run(delay)
+        try:
+            yield
+        finally:
+            client.run(restore)
+
+
+def test_the_report_has_tasks_that_are_over_late(
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    config = cluster.run_config(performance_report=True)
+    with (
+        tasks_over_late(cluster),
+        run_job(mark_job, instance, run_config=config, tags=marks.tags) as result,
+    ):
+        assert result.success
+    metadata = report_event(instance, result.run_id).engine_event_data.metadata
+    assert "marks_once" in Path(metadata["file"].value).read_text()
 
 
 @contextmanager
