@@ -60,7 +60,7 @@ def tasks_over_late(dask: DaskProcesses) -> Iterator[None]:
             told(sender, *args, **kwargs)
             time.sleep(0.5)
 
-        MessageSender.ended = ended  # type: ignore[method-assign]
+        MessageSender.ended = ended  # type: ignore[assignment, method-assign]
         MessageSender.told = told  # type: ignore[attr-defined]
 
     def restore() -> None:
