@@ -1,33 +1,17 @@
 """Hands records from asset to asset."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from dagster import ConfigurableIOManager, InputContext, OutputContext
 
 from imagetl_assets.dagster_private import narrow_output, step_of
+from imagetl_assets.keep_one import KeepOne
 from imagetl_assets.records import Record
 from imagetl_assets.storage import ImageStorage
 from imagetl_assets.stored_records import load_records
 
-
-class _Kept:
-    """The record that the mapped steps of a run have in common, read once by each process.
-
-    The step that has written it is over, so the record stays as it is for the rest of the run.
-    """
-
-    def __init__(self) -> None:
-        self._key: tuple[str, ...] = ()
-        self._records: dict[str, Record] = {}
-
-    def get(self, key: tuple[str, ...], load: Callable[[], dict[str, Record]]) -> dict[str, Record]:
-        """Return the records that are kept for this run and asset, or load them."""
-        if self._key != key:
-            self._records, self._key = load(), key
-        return self._records
-
-
-_kept = _Kept()
+# The step that has written a record is over, so the record stays as it is for the rest of the run.
+_kept: KeepOne[dict[str, Record]] = KeepOne()
 
 
 class RecordIOManager(ConfigurableIOManager):

@@ -14,6 +14,7 @@ import msgspec
 
 from imagetl_assets.images.edit import FrameInfo
 from imagetl_assets.images.version import version
+from imagetl_assets.keep_one import KeepOne
 from imagetl_assets.records import FrameFiles, FrameIndex, StoredFrame, decoded
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import FILES
@@ -67,6 +68,9 @@ class KnownFrames:
         return KnownFrame(data, stored)
 
 
+_kept: KeepOne[KnownFrames] = KeepOne()
+
+
 def known_frames(folder: PartitionFolder, index: FrameIndex) -> KnownFrames:
     """Return the published frames of a partition, whose record this process reads only once.
 
@@ -74,16 +78,7 @@ def known_frames(folder: PartitionFolder, index: FrameIndex) -> KnownFrames:
     """
     if index.in_place or index.function:  # there are none yet, or none is to be known again
         return KnownFrames(folder, None)
-    key = folder.store.root, folder.frames, index.claim
-    if _kept.key != key:
-        _kept.frames = KnownFrames(folder, decoded(FrameFiles, folder.read_record(FILES)))
-        _kept.key = key
-    return _kept.frames
-
-
-class _Kept:
-    key: tuple[str, str, str] | None = None
-    frames: KnownFrames
-
-
-_kept = _Kept()
+    return _kept.get(
+        (folder.store.root, folder.frames, index.claim),
+        lambda: KnownFrames(folder, decoded(FrameFiles, folder.read_record(FILES))),
+    )

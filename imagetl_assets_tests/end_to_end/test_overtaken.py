@@ -24,13 +24,13 @@ ASSETS = "imagetl_assets.assets"
 PLACES = {
     "while it downloads": (f"{ASSETS}.download:_copy", "raw_data_file"),
     "before it stores the record of the raw file": (f"{ASSETS}.download:_state", "raw_data_file"),
-    "before it looks which frames to store": ("imagetl_assets.io_manager:_Kept.get", "frames."),
+    "before it looks which frames to store": ("imagetl_assets.keep_one:KeepOne.get", "frames."),
     "while it stores frames": (f"{ASSETS}.store_frames:store_frame_batch", "frames."),
     "before it publishes the frames": (
         "imagetl_assets.storage.publishing:_frame_files",
         "frames.collect_frames",
     ),
-    "while it assembles the clip": (f"{ASSETS}.clips:read_parts", "clip_gif"),
+    "while it assembles the clip": (f"{ASSETS}.clip_file:HashingWriter.write", "clip_gif"),
     "before it moves the clip": ("imagetl_assets.storage.claims:Claim.check", ""),
 }
 
