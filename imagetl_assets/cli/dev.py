@@ -21,6 +21,7 @@ from imagetl_assets.cli.instance import STATE_FOLDER, dagster_home
 from imagetl_assets.cli.interrupts import held_back, remembered
 
 _POLL_SECONDS = 0.2
+_SETTINGS = "dagster.yaml"
 _STATUSES = """{
     locationStatusesOrError { ... on WorkspaceLocationStatusEntries { entries { loadStatus } } }
 }"""
@@ -56,7 +57,7 @@ def dev(options: DevOptions) -> int:
             told = False
             while interrupts.number is None and dagster.poll() is None:
                 if not told and is_loaded(url):
-                    _say_where(url, cluster.dashboard_link)
+                    _say_where(url, cluster.dashboard_link, home)
                     told = True
                 time.sleep(_POLL_SECONDS)
             code = dagster.poll()
@@ -124,19 +125,19 @@ def _dagster(host: str, port: int, env: dict[str, str]) -> Iterator[subprocess.P
 
 
 def home_of_dagster() -> Path:
-    """Return the folder of Dagster's state.
+    """Return the folder of Dagster's state, which has a dagster.yaml then.
 
-    It gets the dagster.yaml of this folder; if there is none, one with the project's own settings.
+    Without DAGSTER_HOME, it is a folder here, which gets the dagster.yaml that is here. Where there
+    is none, the settings that the project brings are written.
     """
-    if home := dagster_home():
-        return home
-    home = Path(STATE_FOLDER).absolute()
-    home.mkdir(exist_ok=True)
-    own = Path("dagster.yaml")
-    if own.exists():
-        shutil.copyfile(own, home / own)
-    elif not (home / own).exists():
-        shutil.copyfile(Path(__file__).with_name("dagster.yaml"), home / own)
+    home = dagster_home()
+    if home is None:
+        home = Path(STATE_FOLDER).absolute()
+        home.mkdir(exist_ok=True)
+        if Path(_SETTINGS).exists():
+            shutil.copyfile(_SETTINGS, home / _SETTINGS)
+    if not (home / _SETTINGS).exists():
+        shutil.copyfile(Path(__file__).with_name(_SETTINGS), home / _SETTINGS)
     return home
 
 
@@ -181,7 +182,7 @@ def is_loaded(url: str) -> bool:
     return False
 
 
-def _say_where(url: str, dashboard: str) -> None:
+def _say_where(url: str, dashboard: str, home: Path) -> None:
     from imagetl_assets.redact import redact_url
     from imagetl_assets.settings import storage_root, upstream_base
     from imagetl_assets.storage import root_name
@@ -193,4 +194,5 @@ def _say_where(url: str, dashboard: str) -> None:
     print(f"  Dask dashboard  {dashboard}")
     print(f"  upstream        {redact_url(upstream_base())}")
     print(f"  storage         {storage}")
+    print(f"  history         {home.as_uri()}")
     print("\nCtrl-C stops all of it.", flush=True)

@@ -48,12 +48,29 @@ def open_instance() -> Iterator[DagsterInstance]:
 
     with _alone(folder):
         if home:
-            instance = DagsterInstance.get()
+            with _without_advice():
+                instance = DagsterInstance.get()
         else:
             instance = instance_in(str(folder), config_folder=os.getcwd())
         instance.get_dynamic_partitions("upstream_files")
     with instance:
         yield instance
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep Dagster from advising to make an empty dagster.yaml where there is none."""
+    import logging
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("No dagster instance configuration file")
+
+    logger = logging.getLogger("dagster")
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def _make(folder: Path, what: str) -> None:

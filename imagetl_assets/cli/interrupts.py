@@ -6,15 +6,22 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
+from typing import Any
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if hasattr(signal, "SIGHUP"):
     _SIGNALS.append(signal.SIGHUP)
 # A run that was interrupted has this time to end properly.
 _PATIENCE_SECONDS = 20
+# After this time, a signal that came has been seen by the thread that watches for them.
+_UNTIL_WATCHED_SECONDS = 0.05
+# What Python's tracker of semaphores says if the process ends at once, and it has to tidy up.
+_TRACKER_WARNING = "ignore:resource_tracker:UserWarning"
 
 
 def exit_at_once() -> None:
@@ -71,6 +78,7 @@ def remembered() -> Iterator[Interrupts]:
     # Python writes the number of each signal there, whatever its handler is.
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading, interrupts), daemon=True).start()
+    sys.unraisablehook = partial(tell_unless_interrupted, interrupts)
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             is_hangup = number not in (signal.SIGINT, signal.SIGTERM)
@@ -81,6 +89,16 @@ def remembered() -> Iterator[Interrupts]:
         signal.set_wakeup_fd(before)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+
+
+def tell_unless_interrupted(interrupts: Interrupts, unraisable: Any) -> None:
+    """Show an error that cannot be raised, but not that of an object that was half made.
+
+    A signal interrupts whatever the process is at, such as the start of an event loop.
+    """
+    time.sleep(_UNTIL_WATCHED_SECONDS)
+    if interrupts.number is None:
+        sys.__unraisablehook__(unraisable)
 
 
 def say_interrupted() -> None:
@@ -101,6 +119,8 @@ def held_back() -> Iterator[None]:
         return
     from multiprocessing import resource_tracker
 
+    if _TRACKER_WARNING not in sys.warnoptions:
+        sys.warnoptions.append(_TRACKER_WARNING)  # which processes that are started here inherit
     resource_tracker.ensure_running()  # its start would set the mask anew
     blocked = {signal.SIGINT, signal.SIGHUP}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)

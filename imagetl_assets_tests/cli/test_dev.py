@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -21,12 +22,24 @@ from testbed.http_server import HttpServer
 from testbed.imagetl_dev import running
 from testbed.processes import PROJECT, wait_for
 
+_BLOCK = """
+  Dagster
+  Dask dashboard
+  upstream
+  storage
+  history
+
+Ctrl-C stops all of it.
+"""
+
 
 def test_dev(tmp_path: Path) -> None:
     with running(tmp_path) as dev:
         assert requests.get(f"{dev.dagster}/server_info", timeout=10).ok
         assert requests.get(dev.dashboard, timeout=10).ok
         assert dev.storage_uri == dev.storage.as_uri()
+        block = (tmp_path / "dev.log").read_text()
+        assert re.sub(r" {2,}\S+$", "", block, flags=re.M) == _BLOCK  # and nothing of Dagster's
         processes = _family(dev.process.pid)
         names = " ".join(" ".join(process.cmdline()) for process in processes)
         assert "dagster_webserver" in names
@@ -116,6 +129,9 @@ def test_settings_of_its_own_where_there_is_no_dagster_yaml(
     (tmp_path / "dagster.yaml").write_text("nux: {enabled: false}")
     home_of_dagster()
     assert yaml.safe_load(file.read_text()) == {"nux": {"enabled": False}}
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    assert home_of_dagster() == tmp_path / "home"
+    assert yaml.safe_load((tmp_path / "home" / "dagster.yaml").read_text()) == default
 
 
 @pytest.mark.parametrize("file", ["dagster.yaml", "deploy/dagster.yaml"])

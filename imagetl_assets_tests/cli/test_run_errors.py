@@ -34,6 +34,7 @@ def test_a_wrong_setting_is_told_plainly(
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"imagetl: the run failed: {message}")
+    assert "No dagster instance configuration file" not in done.stderr
 
 
 def test_a_scheduler_that_is_no_address_is_told_before_anything_is_started(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ should be, then how many tries ended how, and exits with 1 if any was wrong:
 
 - the exit code is 128 + the signal's number, or 0 if the run was over before;
 - the last line says "interrupted", and there is no traceback;
-- no process is left, no run that is not over, no claim on a result;
+- no process is left, no run that is not over, and of its results no claim but that of frames, from
+  which a re-execution of the run goes on, and which the next run deletes;
 - the next run of the same file in the same home works.
 
 KILL leaves the command no time to say or tidy up anything, so only the last of these counts for it,
@@ -92,7 +93,8 @@ def _left(folder: Path, session: int, kind: str) -> Iterator[str]:
     if kind == "KILL":
         return
     for claim in folder.glob("storage/*/.imagetl/work/*"):
-        yield f"left {claim.relative_to(folder)}"
+        if not claim.name.startswith("frames."):
+            yield f"left {claim.relative_to(folder)}"
     if (folder / "home" / "history").exists():
         with DagsterInstance.from_config(str(folder / "home")) as instance:
             yield from (f"run {r.status}" for r in instance.get_runs() if not r.is_finished)
