@@ -10,8 +10,10 @@ from dagster import (
     DagsterInvariantViolationError,
     Field,
     IntSource,
+    Map,
     Noneable,
     Permissive,
+    ScalarUnion,
     Selector,
     StringSource,
 )
@@ -24,6 +26,7 @@ from imagetl_assets.dask_executor.dagster_internals.names import (
     get_step_dependency_config_field,
     get_tag_concurrency_limits_config,
 )
+from imagetl_assets.dask_executor.wire.tasks import Isolation
 
 
 def _cluster_field() -> Field:
@@ -107,6 +110,21 @@ CONFIG_SCHEMA: dict[str, Any] = {
             "that are longer in one call into C which does not release Python's lock (GIL)."
         ),
     ),
+    "isolate": Field(
+        ScalarUnion(
+            scalar_type=bool,
+            non_scalar_schema={
+                "python": Field(StringSource, is_required=False),
+                "env": Field(Map(str, StringSource), is_required=False),
+            },
+        ),
+        default_value=False,
+        description=(
+            "Run each step in a process of its own, started by its worker; also by the Python "
+            "`python`, or with the environment variables `env`. A step's tag dagster-dask/isolate "
+            "takes precedence."
+        ),
+    ),
     "performance_report": Field(
         bool,
         default_value=False,
@@ -128,7 +146,10 @@ CONFIG_SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ExecutorConfig:
-    """Validated executor config; field names and meanings as in `CONFIG_SCHEMA`."""
+    """Validated executor config; field names and meanings as in `CONFIG_SCHEMA`.
+
+    `isolation` is what `isolate` means.
+    """
 
     cluster_kind: str = "local"
     cluster_options: Mapping[str, Any] = field(default_factory=dict)
@@ -140,6 +161,7 @@ class ExecutorConfig:
     max_worker_losses: int = 2
     worker_timeout: float = 60
     worker_silence: float = 90
+    isolation: Isolation | None = None
     performance_report: bool = False
     same_environment: Sequence[str] = ()
 
@@ -184,6 +206,7 @@ class ExecutorConfig:
             max_worker_losses=config["max_worker_losses"],
             worker_timeout=config["worker_timeout"],
             worker_silence=config["worker_silence"],
+            isolation=Isolation.from_value(config["isolate"]),
             performance_report=config["performance_report"],
             same_environment=tuple(config.get("same_environment") or ()),
         )

@@ -30,11 +30,18 @@ def dask_client() -> Iterator[Client]:
             sums()
 
     While the resource is there, the step has left its place in the worker's thread pool to what it
-    waits for. In a process that is no Dask worker, as with Dagster's in-process executor, it is a
+    waits for. An isolated step is no task of Dask, and computes with Dask by this client only.
+    In a process that is no Dask worker, as with Dagster's in-process executor, it is a
     client of a cluster of one worker in this process.
     """
     from distributed import Client, get_worker, worker_client
 
+    from imagetl_assets.dask_executor.worker import step_process
+
+    if step_process.this_process:
+        with step_process.this_process.dask_client() as client:
+            yield client
+        return
     try:
         get_worker()
     except ValueError:

@@ -7,7 +7,7 @@ from dagster import OpExecutionContext, job, op
 from distributed import get_worker
 
 from imagetl_assets.dask_executor import dask_executor
-from imagetl_assets.dask_executor.run.ready_steps import RESOURCES_TAG, WORKERS_TAG
+from imagetl_assets.dask_executor.run.needs import RESOURCES_TAG, WORKERS_TAG
 from imagetl_assets_tests.dask_executor.jobs import mark
 
 STEPS = 3

@@ -43,7 +43,7 @@ from dagster._core.launcher import DefaultRunLauncher, WorkerStatus
 from dagster._core.launcher.base import CheckRunHealthResult
 
 # Where compute logs are kept.
-from dagster._core.storage.compute_log_manager import ComputeIOType
+from dagster._core.storage.compute_log_manager import CapturedLogContext, ComputeIOType
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.error import serializable_error_info_from_exc_info
@@ -67,6 +67,7 @@ __all__ = [
     "PRIORITY_TAG",
     "ActiveExecution",
     "AssetRecord",
+    "CapturedLogContext",
     "CheckRunHealthResult",
     "CodePointer",
     "ComputeIOType",

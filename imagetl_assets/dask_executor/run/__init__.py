@@ -1,6 +1,7 @@
 """What happens in the run's process: it drives the plan, and lets Dask workers run the steps.
 
 - `loop`: the loop of a run; start reading here
+- `needs`: what the tags of a step ask for
 - `ready_steps`: steps that can run, and how they are put together in batches
 - `rows`: steps that follow directly on another one and run in a row on the same worker
 - `batches`: the batches that Dask has

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from imagetl_assets.dask_executor.run.ready_steps import Needs
+from imagetl_assets.dask_executor.run.needs import Needs
 from imagetl_assets.dask_executor.wire.messages import Message, StartedTwice
 
 

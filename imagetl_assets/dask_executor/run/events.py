@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 from dagster import DagsterEvent, DagsterEventType
 
 if TYPE_CHECKING:
+    from imagetl_assets.dask_executor.dagster_internals.names import (
+        ExecutionStep,
+        SerializableErrorInfo,
+    )
     from imagetl_assets.dask_executor.run.batches import BatchInFlight
     from imagetl_assets.dask_executor.run.state import RunState
     from imagetl_assets.dask_executor.wire.messages import Ended, Message
@@ -40,7 +44,6 @@ def take_events(state: RunState, batch: BatchInFlight, message: Message) -> Iter
         if event.event_type_value == _NO_RESOURCE:
             event = _failure_or_retry(state, event)
             yield event
-            state.active.handle_event(event)
         if event.event_type_value in _ENDS:
             batch.unfinished.remove(step_key)
             if event.event_type_value == _SUCCESS and batch.following:
@@ -65,12 +68,20 @@ def _take_following(state: RunState, batch: BatchInFlight) -> None:
     state.add_ready([step for step in ready if step.key not in batch.unfinished])
 
 
+def fail_or_retry(
+    state: RunState, step: ExecutionStep, error: SerializableErrorInfo
+) -> DagsterEvent:
+    """Have a step fail, or tried again by its `RetryPolicy`; return the event that says so."""
+    event = state.context.executor.log_failure_or_retry_event_after_error(
+        state.context.for_step(step), error, state.active.get_known_state()
+    )
+    state.active.handle_event(event)
+    return event
+
+
 def _failure_or_retry(state: RunState, init_failure: DagsterEvent) -> DagsterEvent:
     """Return what it means for a step that its resources could not be started."""
     assert init_failure.step_key is not None
     error = init_failure.engine_event_data.error
     assert error is not None
-    step = state.active.get_step_by_key(init_failure.step_key)
-    return state.context.executor.log_failure_or_retry_event_after_error(
-        state.context.for_step(step), error, state.active.get_known_state()
-    )
+    return fail_or_retry(state, state.active.get_step_by_key(init_failure.step_key), error)

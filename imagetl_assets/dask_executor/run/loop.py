@@ -21,7 +21,7 @@ from imagetl_assets.dask_executor.dagster_internals.names import EngineEventData
 from imagetl_assets.dask_executor.run import worker_check
 from imagetl_assets.dask_executor.run.event_writer import EventWriter
 from imagetl_assets.dask_executor.run.events import take_end, take_events
-from imagetl_assets.dask_executor.run.losses import take_loss, take_worker_loss
+from imagetl_assets.dask_executor.run.losses import take_loss, take_process_death, take_worker_loss
 from imagetl_assets.dask_executor.run.report import store_report
 from imagetl_assets.dask_executor.run.state import named
 from imagetl_assets.dask_executor.run.stopping import INTERRUPT_SECONDS, stop
@@ -32,6 +32,7 @@ from imagetl_assets.dask_executor.wire.messages import (
     Ended,
     ForwardedEvent,
     Message,
+    ProcessDied,
     Progress,
     Refused,
     StartedTwice,
@@ -148,6 +149,8 @@ class Run:
                 batch.worker = message.worker
             case Ended():
                 take_end(self._state, batch, message)
+            case ProcessDied():
+                yield from take_process_death(self._state, batch, message.reason)
             case Refused():
                 raise DaskClusterError(message.reason)
 

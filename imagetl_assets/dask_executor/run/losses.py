@@ -12,6 +12,7 @@ from imagetl_assets.dask_executor.dagster_internals.names import (
     StepFailureData,
 )
 from imagetl_assets.dask_executor.dagster_internals.steps import forget_outputs
+from imagetl_assets.dask_executor.run.events import fail_or_retry
 
 if TYPE_CHECKING:
     from imagetl_assets.dask_executor.clusters.news import WorkerLost
@@ -58,6 +59,15 @@ def take_loss(
         step=running,
     )
     state.add_ready([running], alone=True)
+
+
+def take_process_death(
+    state: RunState, batch: BatchInFlight, reason: str
+) -> Iterator[DagsterEvent]:
+    """Have the isolated step of a batch fail, or tried again by its `RetryPolicy`."""
+    state.drop(batch)
+    for step in state.steps(batch.unfinished):
+        yield fail_or_retry(state, step, SerializableErrorInfo(reason, [], "StepProcessDied"))
 
 
 def losses_in_words(state: RunState) -> str:

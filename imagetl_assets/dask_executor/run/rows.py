@@ -10,7 +10,9 @@ from collections import defaultdict
 from graphlib import TopologicalSorter
 
 from imagetl_assets.dask_executor.dagster_internals.names import ExecutionPlan, ExecutionStep
-from imagetl_assets.dask_executor.run.ready_steps import MAX_STEPS, needs_of
+from imagetl_assets.dask_executor.run.needs import needs_of
+from imagetl_assets.dask_executor.run.ready_steps import MAX_STEPS
+from imagetl_assets.dask_executor.wire.tasks import Isolation
 
 
 class Rows:
@@ -19,7 +21,9 @@ class Rows:
     Mapped steps are left out: how many there are is known only while the run goes on.
     """
 
-    def __init__(self, plan: ExecutionPlan) -> None:
+    def __init__(self, plan: ExecutionPlan, isolation: Isolation | None) -> None:
+        """Args: plan: with the steps. isolation: of steps whose tags do not say otherwise."""
+        self._isolation = isolation
         to_execute = {*plan.step_keys_to_execute, *plan.executable_map}
         self._needed = {
             key: keys & to_execute
@@ -43,12 +47,13 @@ class Rows:
         the longest. Among equals, a step that only checks comes last. The steps that are not taken
         can run elsewhere at the same time.
         """
+        needs = needs_of(step, self._isolation)
         row, keys = [step], {step.key}
-        while len(row) < MAX_STEPS:
+        while len(row) < MAX_STEPS and not needs.isolation:
             next_ones = [
                 each
                 for each in self._following[row[-1].key]
-                if self._needed[each.key] <= keys and needs_of(each) == needs_of(step)
+                if self._needed[each.key] <= keys and needs_of(each, self._isolation) == needs
             ]
             if not next_ones:
                 break

@@ -41,9 +41,13 @@ class RunState:
     context: PlanOrchestrationContext
     cluster: Cluster
     active: ActiveExecution
-    ready: ReadySteps = field(default_factory=ReadySteps)
+    ready: ReadySteps = field(init=False)
     batches: BatchesInFlight = field(default_factory=BatchesInFlight)
     losses: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        """Have the config say in what processes steps run whose tags do not."""
+        self.ready = ReadySteps(self.config.isolation)
 
     @property
     def slots(self) -> int:

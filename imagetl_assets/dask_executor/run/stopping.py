@@ -17,7 +17,7 @@ from imagetl_assets.dask_executor.dagster_internals.names import (
     DagsterExecutionInterruptedError,
     EngineEventData,
 )
-from imagetl_assets.dask_executor.wire.messages import Ended, Message
+from imagetl_assets.dask_executor.wire.messages import Ended, Message, ProcessDied
 
 if TYPE_CHECKING:
     from imagetl_assets.dask_executor.clusters.news import News
@@ -91,5 +91,5 @@ def _wait_for_interrupted_steps(
                 if event.step_key in batch.unfinished:
                     # So Dagster learns which steps have ended, and frees their slots of pools.
                     state.active.handle_event(event)
-            if isinstance(news, Ended):
+            if isinstance(news, Ended | ProcessDied):
                 state.drop(batch)

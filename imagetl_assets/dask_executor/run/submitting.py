@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from imagetl_assets.dask_executor.dagster_internals.instances import with_absolute_paths
 from imagetl_assets.dask_executor.dagster_internals.names import GLOBAL_CONCURRENCY_TAG
 from imagetl_assets.dask_executor.run.batches import BatchInFlight
-from imagetl_assets.dask_executor.run.ready_steps import Needs, state_for_steps
+from imagetl_assets.dask_executor.run.needs import Needs
+from imagetl_assets.dask_executor.run.ready_steps import state_for_steps
 from imagetl_assets.dask_executor.run.rows import Rows
 from imagetl_assets.dask_executor.wire.code_version import code_version
 from imagetl_assets.dask_executor.wire.tasks import Batch, Header, RunSpec
@@ -51,7 +52,7 @@ class Submitter:
         self._makes_rows = (
             not self._limited and state.config.step_dependency.require_upstream_step_success
         )
-        self._rows = Rows(plan)
+        self._rows = Rows(plan, state.config.isolation)
         self._submitted = 0
 
     def submit_ready_steps(self) -> Iterator[DagsterEvent]:
@@ -83,7 +84,8 @@ class Submitter:
         number = self._submitted
         all_steps = [*steps, *following]
         keys = [step.key for step in all_steps]
-        batch = Batch(number, keys, state_for_steps(known_state, all_steps))
+        known = state_for_steps(known_state, all_steps)
+        batch = Batch(number, keys, known, needs.isolation)
         self._state.batches.add(
             BatchInFlight(number, needs, keys[: len(steps)], keys[len(steps) :])
         )

@@ -26,6 +26,12 @@ that the batch was started before and runs nothing. The run's process decides wh
 If worker 1 was only cut off and sends more after that, its messages are ignored: each start of a
 batch has an `execution` of its own, and the run's process follows only the first that it hears of.
 
+An isolated step has a process of its own on the worker's host. The worker passes on what that
+process tells. If it ends before the step has, the step has failed, or is tried again by its
+`RetryPolicy`:
+
+                 <-------------- ProcessDied reason="... was killed by signal 9 ..."
+
 A step may read the event log, and has to find there what it has done itself. Then its worker asks
 to be told when its events are written. The answer is a note of the scheduler, which it reads:
 
@@ -135,6 +141,13 @@ class Ended(Message):
 
     not_started: Sequence[str] = ()
     alone: bool = False
+
+
+@dataclass(frozen=True)
+class ProcessDied(Message):
+    """The process of an isolated step has ended before the step has. `reason` says how."""
+
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from imagetl_assets.dask_executor.wire.versions import Versions
 
@@ -44,6 +44,10 @@ class Header(TypedDict):
     batch: int
 
 
+Given = tuple[Header, bytes, bytes]
+"""What a worker is given: a header, a pickled `RunSpec` and a pickled `Batch`."""
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """What is the same for every batch of a run.
@@ -75,6 +79,39 @@ class RunSpec:
         return pickle.dumps(self, protocol=5)
 
 
+class Isolation(NamedTuple):
+    """That a step is run in a process of its own, and how that is started.
+
+    Attributes:
+        python: the Python that runs it. None: that of the worker.
+        env: names and values of environment variables that it has beside those of the worker.
+    """
+
+    python: str | None = None
+    env: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def from_value(value: object) -> Isolation | None:
+        """Return what `true`, `false`, or an object with `python` and `env` or one of them means.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        match value:
+            case True:
+                return Isolation()
+            case False:
+                return None
+            case dict() if value.keys() <= {"python", "env"}:
+                python, env = value.get("python"), value.get("env") or {}
+                texts = (
+                    [python or "", *env.keys(), *env.values()] if isinstance(env, dict) else [env]
+                )
+                if all(isinstance(text, str) for text in texts):
+                    return Isolation(python, tuple(sorted(env.items())))
+        raise ValueError(f"{value!r} is not how a process is started")
+
+
 @dataclass(frozen=True)
 class Batch:
     """Steps that one worker process runs one after the other.
@@ -85,11 +122,14 @@ class Batch:
         number: counts the batches of a run from 1.
         step_keys: in the order in which the steps are run.
         known_state: the part of the run's state that these steps need.
+        isolation: how the process of the one step is started, or None if the worker itself runs the
+            steps.
     """
 
     number: int
     step_keys: Sequence[str]
     known_state: KnownExecutionState
+    isolation: Isolation | None = None
 
     def to_wire(self) -> bytes:
         """Return the batch as bytes."""

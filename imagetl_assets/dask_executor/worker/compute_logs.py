@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dagster import DagsterEvent
+from dagster import DagsterEvent, DagsterInstance, DagsterRun
 
 from imagetl_assets.dask_executor.dagster_internals.compute_logs import without_mirrors
 from imagetl_assets.dask_executor.dagster_internals.names import (
@@ -17,38 +18,58 @@ from imagetl_assets.dask_executor.dagster_internals.names import (
 )
 
 if TYPE_CHECKING:
-    from imagetl_assets.dask_executor.dagster_internals.names import PlanExecutionContext
+    from imagetl_assets.dask_executor.dagster_internals.names import (
+        CapturedLogContext,
+        PlanExecutionContext,
+    )
+
+
+@dataclass(frozen=True)
+class CapturedOutput:
+    """Where captured output goes.
+
+    Attributes:
+        log_key: by which the compute log manager finds it.
+        context: what the manager says of it.
+    """
+
+    log_key: Sequence[str]
+    context: CapturedLogContext
+
+    def event(self, job_context: PlanExecutionContext, step_keys: Sequence[str]) -> DagsterEvent:
+        """Write an event which says that the output is of these steps, and return it."""
+        event: DagsterEvent = DagsterEvent.capture_logs(
+            job_context, step_keys, list(self.log_key), self.context
+        )
+        return event
 
 
 @contextmanager
-def captured_output(
-    job_context: PlanExecutionContext,
-) -> Iterator[Callable[[Sequence[str]], DagsterEvent]]:
+def captured_output(instance: DagsterInstance, run: DagsterRun) -> Iterator[CapturedOutput | None]:
     """Capture the process's output while open, as Dagster's `inner_plan_execution_iterator` does.
 
-    Yields a function that makes the event which says of which steps the output is.
+    Processes that are started meanwhile write there, too. If the output cannot be captured, there
+    is an event of that, and None comes out.
     """
-    manager = job_context.instance.compute_log_manager
-    log_key = manager.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())
+    manager = instance.compute_log_manager
+    log_key = manager.build_log_key_for_run(run.run_id, create_compute_log_file_key())
     with ExitStack() as stack:
         try:
             with without_mirrors():
                 context = stack.enter_context(manager.capture_logs(log_key))
         except Exception:
-            problem = _problem(job_context, "setting up")
-            yield lambda step_keys: problem
+            _report_problem(instance, run, "setting up")
+            yield None
         else:
-            yield lambda step_keys: DagsterEvent.capture_logs(
-                job_context, step_keys, log_key, context
-            )
+            yield CapturedOutput(log_key, context)
         try:
             stack.close()
         except Exception:
-            _problem(job_context, "cleaning up")
+            _report_problem(instance, run, "cleaning up")
 
 
-def _problem(job_context: PlanExecutionContext, doing: str) -> DagsterEvent:
+def _report_problem(instance: DagsterInstance, run: DagsterRun, doing: str) -> None:
     error = serializable_error_info_from_exc_info(sys.exc_info())
-    return DagsterEvent.engine_event(
-        job_context, f"Exception while {doing} compute log capture", EngineEventData(error=error)
+    instance.report_engine_event(
+        f"Exception while {doing} compute log capture", run, EngineEventData(error=error)
     )

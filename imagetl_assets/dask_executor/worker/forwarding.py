@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
     from imagetl_assets.dask_executor.dagster_internals.names import EventLogEntry
-    from imagetl_assets.dask_executor.worker.sender import MessageSender
+    from imagetl_assets.dask_executor.worker.sender import Sender
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class EventForwarder:
         self._storage = storage
         self._makes_rows = knows_rows(storage)
         self._run_id: str | None = None
-        self._sender: MessageSender | None = None
+        self._sender: Sender | None = None
         # What was told since all was written: kinds of events, None for lines, and their assets.
         self._told_types: set[DagsterEventType | None] = set()
         self._told_assets: set[AssetKey] = set()
@@ -68,7 +68,7 @@ class EventForwarder:
                 setattr(storage, name, self._waiting(getattr(storage, name)))
 
     @contextmanager
-    def forward(self, run_id: str, sender: MessageSender) -> Iterator[None]:
+    def forward(self, run_id: str, sender: Sender) -> Iterator[None]:
         """While open, events of this run go to `sender`; others are written as usual."""
         self._run_id, self._sender = run_id, sender
         try:

@@ -7,13 +7,14 @@ import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from imagetl_assets.dask_executor.wire.messages import (
     Begun,
     Ended,
     ForwardedEvent,
     Message,
+    ProcessDied,
     Progress,
     Refused,
     StartedTwice,
@@ -36,6 +37,28 @@ WRITTEN_POLL_SECONDS = 0.001, 0.05
 """From the first look to the next, and between two looks at most."""
 
 M = TypeVar("M", bound=Message)
+
+
+class Sender(Protocol):
+    """What steps, and the events that they tell, need of a sender; see `MessageSender`."""
+
+    def add(self, event: ForwardedEvent) -> None:
+        """Keep an event for the next message."""
+
+    def drop_events(self) -> None:
+        """Forget the events that were not sent yet."""
+
+    def begun(self) -> Future[None]:
+        """Tell that the first step is about to start."""
+
+    def progress(self, urgent: bool = False) -> Future[None]:
+        """Send the events so far."""
+
+    def wait_until_written(self) -> bool:
+        """Wait until the events so far are in the event log."""
+
+    def ended(self, not_started: Sequence[str] = (), alone: bool = False) -> None:
+        """Tell that the batch is over."""
 
 
 class MessageSender:
@@ -108,6 +131,10 @@ class MessageSender:
     def started_twice(self) -> None:
         """Tell that nothing was run, as the batch was started before."""
         self._post(StartedTwice).result()
+
+    def process_died(self, reason: str) -> None:
+        """Tell how the process of the step has ended, before the step has."""
+        self._post(ProcessDied, reason=reason).result()
 
     def refused(self, reason: str) -> None:
         """Tell that this worker cannot run the job."""

@@ -1,14 +1,15 @@
-"""Runs the steps of a batch in a worker process, one after the other."""
+"""Runs the steps of a batch, one after the other."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagster import DagsterError, DagsterEvent
-from distributed import Worker, get_worker
 
 from imagetl_assets.dask_executor.dagster_internals.names import (
     EngineEventData,
@@ -21,14 +22,14 @@ from imagetl_assets.dask_executor.dagster_internals.names import (
     create_execution_plan,
 )
 from imagetl_assets.dask_executor.dagster_internals.steps import run_step
-from imagetl_assets.dask_executor.worker.compute_logs import captured_output
+from imagetl_assets.dask_executor.worker.compute_logs import CapturedOutput, captured_output
 
 if TYPE_CHECKING:
     from imagetl_assets.dask_executor.wire.tasks import Batch, RunSpec
-    from imagetl_assets.dask_executor.worker.forwarding import EventForwarder
     from imagetl_assets.dask_executor.worker.loaded_job import LoadedJob
     from imagetl_assets.dask_executor.worker.loading import LoadedInstance
-    from imagetl_assets.dask_executor.worker.sender import MessageSender
+    from imagetl_assets.dask_executor.worker.place import Place
+    from imagetl_assets.dask_executor.worker.sender import Sender
 
 BATCH_SECONDS = 1.0
 """A batch starts no further step after this time and hands back the rest.
@@ -36,28 +37,40 @@ BATCH_SECONDS = 1.0
 So long steps are spread over the cluster, although nobody knows beforehand which steps are long."""
 
 
-def worker_name(worker: Worker) -> str:
-    """Return the name of a worker and its address, for a message."""
-    address = worker.address
-    return address if worker.name == address else f"{worker.name} ({address})"
+@dataclass(frozen=True)
+class Setting:
+    """What a process has for running steps.
+
+    Attributes:
+        job: that the steps are from.
+        loaded: the run's instance.
+        sender: by which it tells of the steps.
+        place: the worker, for events.
+        captured: where its output goes, if it is captured already. None: it is to be captured.
+    """
+
+    job: LoadedJob
+    loaded: LoadedInstance
+    sender: Sender
+    place: Place
+    captured: CapturedOutput | None = None
 
 
-def run_steps_of_batch(
-    spec: RunSpec, batch: Batch, job: LoadedJob, loaded: LoadedInstance, sender: MessageSender
-) -> None:
+def run_steps_of_batch(spec: RunSpec, batch: Batch, setting: Setting) -> None:
     """Run the steps of a batch, as far as there is time, and tell how the batch has ended."""
-    plan = _plan(spec, batch, job)
-    run = _BatchRun(batch.step_keys, plan, sender, loaded.forwarder)
+    plan = _plan(spec, batch, setting.job)
+    run = _BatchRun(batch.step_keys, plan, setting)
+    sender = setting.sender
     events = ExecuteRunWithPlanIterable(
         execution_plan=plan,
         iterator=run.iterate,
         execution_context_manager=PlanExecutionContextManager(
-            job=job,
+            job=setting.job,
             retry_mode=spec.retry_mode.for_inner_plan(),
             execution_plan=plan,
             run_config=spec.run_config,
             dagster_run=spec.dagster_run,
-            instance=loaded.instance,
+            instance=setting.loaded.instance,
         ),
     )
     resources_started = True
@@ -98,33 +111,37 @@ class _BatchRun:
         not_started: keys of the steps that were not started so far.
     """
 
-    def __init__(
-        self,
-        step_keys: Sequence[str],
-        plan: ExecutionPlan,
-        sender: MessageSender,
-        forwarder: EventForwarder,
-    ) -> None:
+    def __init__(self, step_keys: Sequence[str], plan: ExecutionPlan, setting: Setting) -> None:
         self.not_started = list(step_keys)
         self._known_state = plan.known_state
         self._keys = set(step_keys)
         self._succeeded: set[str] = set()
         self._outputs: set[StepOutputHandle] = set()  # of the steps that have succeeded
-        self._sender = sender
-        self._forwarder = forwarder
+        self._setting = setting
+        self._sender = setting.sender
+        self._forwarder = setting.loaded.forwarder
 
     def iterate(
         self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
         """Yield all events of the steps, in the form that ExecuteRunWithPlanIterable asks for."""
         steps = [execution_plan.get_executable_step_by_key(key) for key in self.not_started]
-        with captured_output(job_context) as capture_event:
-            yield capture_event(list(self.not_started))
-            yield self._worker_event(job_context)
+        with self._captured_output(job_context) as captured:
+            if captured:
+                yield captured.event(job_context, list(self.not_started))
+            yield self._place_event(job_context)
             yield from self._run(steps, job_context)
-            if self.not_started:
+            if captured and self.not_started:
                 # The UI looks for the output of a step where the last such event says.
-                yield capture_event([step.key for step in steps[: -len(self.not_started)]])
+                run_keys = [step.key for step in steps[: -len(self.not_started)]]
+                yield captured.event(job_context, run_keys)
+
+    def _captured_output(
+        self, job_context: PlanExecutionContext
+    ) -> AbstractContextManager[CapturedOutput | None]:
+        if self._setting.captured:
+            return nullcontext(self._setting.captured)
+        return captured_output(job_context.instance, job_context.dagster_run)
 
     def _run(
         self, steps: Sequence[ExecutionStep], job_context: PlanExecutionContext
@@ -176,16 +193,18 @@ class _BatchRun:
             if handle.step_key in self._keys
         }
 
-    def _worker_event(self, job_context: PlanExecutionContext) -> DagsterEvent:
-        worker = get_worker()
+    def _place_event(self, job_context: PlanExecutionContext) -> DagsterEvent:
+        """Write an event that says where the steps run, and return it."""
+        place = self._setting.place
         count = len(self.not_started)
+        how = "in a process of its own on" if place.is_process else "on"
         return DagsterEvent.engine_event(
             job_context,
-            f"Running {count} step{'s' if count > 1 else ''} on Dask worker {worker_name(worker)}",
+            f"Running {count} step{'s' if count > 1 else ''} {how} {place.worker}",
             EngineEventData(
                 {
-                    "dask_worker": str(worker.name),
-                    "dask_worker_address": worker.address,
+                    "dask_worker": place.name,
+                    "dask_worker_address": place.address,
                     "pid": str(os.getpid()),
                     "step_keys": str(self.not_started),
                 }

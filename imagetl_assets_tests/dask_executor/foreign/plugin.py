@@ -26,8 +26,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from dagster import DagsterEvent, DagsterInstance
-from dagster._core.events import EngineEventData
+from dagster import DagsterInstance
 from dagster._core.execution.context.system import PlanOrchestrationContext, StepExecutionContext
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.executor.multiprocess import MultiprocessExecutor
@@ -47,6 +46,7 @@ from testbed.dagster_runs import local_instance
 
 # What is replaced in these is what they import, so it is no part of their interface.
 batch: Any = import_module("imagetl_assets.dask_executor.worker.batch")
+unpacking: Any = import_module("imagetl_assets.dask_executor.worker.unpacking")
 steps: Any = import_module("imagetl_assets.dask_executor.worker.steps")
 
 
@@ -217,7 +217,7 @@ def _replace_ephemeral(home: Path) -> None:
 
 def _carry_jobs() -> None:
     reconstructable = PlanOrchestrationContext.reconstructable_job.fget  # type: ignore[attr-defined]
-    load_job, run_batch = batch.load_job, batch.run_batch
+    load_job, run_batch = unpacking.load_job, batch.run_batch
 
     def job_or_stand_in(self: Any) -> Any:
         return reconstructable(self) if hasattr(self.job, "repository") else stand_in(self.job)
@@ -233,7 +233,7 @@ def _carry_jobs() -> None:
             State.in_batch.now = False
 
     PlanOrchestrationContext.reconstructable_job = property(job_or_stand_in)  # type: ignore[method-assign,assignment]
-    batch.load_job, batch.run_batch = load, run
+    unpacking.load_job, batch.run_batch = load, run
 
 
 def _carry_exceptions() -> None:
@@ -265,13 +265,12 @@ def _carry_memory() -> None:
     captured_output = steps.captured_output
 
     @contextmanager
-    def capture(context: Any) -> Iterator[Any]:
+    def capture(instance: Any, run: Any) -> Iterator[Any]:
         if State.on_worker:
-            with captured_output(context) as capture_event:
-                yield capture_event
+            with captured_output(instance, run) as captured:
+                yield captured
         else:  # The output of this process is that of pytest.
-            event = DagsterEvent.engine_event(context, "Output is not captured", EngineEventData())
-            yield lambda keys: event
+            yield None
 
     steps.captured_output = capture
     steps.PlanExecutionContextManager = with_outputs
