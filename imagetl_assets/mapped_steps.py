@@ -17,6 +17,9 @@ from collections.abc import Iterator, Mapping
 from imagetl_assets.records import FrameIndex
 
 MAX_MAPPED_STEPS = 64
+MAX_SEQUENTIAL_STEPS = 8
+"""For images that cannot be had without decoding those before them, which each step does anew."""
+
 _FRAMES_OF_SEVERAL_BUNDLES = 32
 _SHARED_EVENLY = 8
 _STEP_NAME = "frame_batches"
@@ -30,10 +33,10 @@ def frames_per_step(frames: int, *, sequential: bool = False) -> int:
     number of steps is one that 2, 4 or 8 workers share evenly.
 
     If the images are `sequential`, each step decodes those before its own again, so there are at
-    most 8 steps.
+    most `MAX_SEQUENTIAL_STEPS`.
     """
     if sequential:
-        return -(-frames // _SHARED_EVENLY)
+        return -(-frames // MAX_SEQUENTIAL_STEPS)
     if frames <= MAX_MAPPED_STEPS:
         return 1
     steps = _SHARED_EVENLY * -(-math.isqrt(frames) // _SHARED_EVENLY)

@@ -49,8 +49,8 @@ _NODES = {
     "frame_files": "frames.collect_frames",
     "clip_gif": "clip_gif",
     "clip_webp": "clip_webp",
-    "clip_mp4": "clip_mp4",
-    "clip_webm": "clip_webm",
+    "clip_mp4": "clip_mp4.join_mp4",
+    "clip_webm": "clip_webm.join_webm",
 }
 
 

@@ -12,7 +12,7 @@ from imagetl_assets.assets.each_file import fail_at_end, for_each_file, remainin
 from imagetl_assets.assets.failures import overtaken_as_failure
 from imagetl_assets.records import Clip, FrameFiles
 from imagetl_assets.storage import ImageStorage
-from imagetl_assets.storage.claims import Claim, claimed
+from imagetl_assets.storage.partition_folder import PartitionFolder
 
 
 def check_filename(filename: str, files: FrameFiles) -> None:
@@ -27,7 +27,9 @@ def make_clips(
     context: AssetExecutionContext,
     asset: str,
     storage: ImageStorage,
-    make: Callable[[str, Claim], tuple[Clip, dict[str, Any]]],
+    make: Callable[[str, PartitionFolder], tuple[Clip, dict[str, Any]]],
+    *,
+    made_of: str = "frame_files",
 ) -> Iterator[Output[dict[str, Clip]]]:
     """Make a clip for each file of the run that has frames.
 
@@ -35,23 +37,20 @@ def make_clips(
         context: of the step.
         asset: that it materializes.
         storage: of the results.
-        make: makes a clip and stores it with its record, from a partition key and the claim;
-            returns the record, and metadata for people.
+        make: makes a clip and stores it with its record, from a partition key and the folder;
+            returns the record, and metadata for people. It may raise Overtaken.
+        made_of: the asset for which a file must not have failed.
     """
 
     def make_one(key: str) -> Clip:
         started = time.monotonic()
-        folder = storage.folder(key)
-        with (
-            overtaken_as_failure(may_pass=True),
-            claimed(folder, asset, storage.turn()) as claim,
-        ):
-            made, metadata = make(key, claim)
+        with overtaken_as_failure(may_pass=True):
+            made, metadata = make(key, storage.folder(key))
         metadata["processing seconds"] = round(time.monotonic() - started, 3)
         context.add_asset_metadata(metadata, partition_key=key)
         return made
 
-    keys = remaining_keys(context, "frame_files")
+    keys = remaining_keys(context, made_of)
     made = for_each_file(context, asset, keys, make_one, SHORT_RETRIES)
     yield Output(made, data_version=joint_version([clip.sha256 for clip in made.values()]))
     fail_at_end(context, asset)

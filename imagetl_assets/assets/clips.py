@@ -44,7 +44,7 @@ from imagetl_assets.partitions import upstream_files
 from imagetl_assets.records import Clip, FrameFiles, decoded
 from imagetl_assets.settings import fresh_days
 from imagetl_assets.storage import FileChanged, ImageStorage
-from imagetl_assets.storage.claims import Claim, Overtaken
+from imagetl_assets.storage.claims import Claim, Overtaken, claimed
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import FILES
 
@@ -89,9 +89,10 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
         storage: ImageStorage,
         frame_files: dict[str, FrameFiles],
     ) -> Iterator[Output[dict[str, Clip]]]:
-        def make(key: str, claim: Claim) -> tuple[Clip, dict[str, Any]]:
-            plan = _Plan(format, config, claim, frame_files[key])
-            made, shown_ms, picture = _clip_and_preview(plan)
+        def make(key: str, folder: PartitionFolder) -> tuple[Clip, dict[str, Any]]:
+            with claimed(folder, format.asset_name, storage.turn()) as claim:
+                plan = _Plan(format, config, claim, frame_files[key])
+                made, shown_ms, picture = _clip_and_preview(plan)
             if too_short := plan.config.too_short(plan.whole):
                 context.log.warning(
                     f"{key}: {too_short:,} images are shown for longer than the bundle says, as "

@@ -42,7 +42,7 @@ class Busy(PlainFailure):
 Busy.__module__, Busy.__name__, Busy.__qualname__ = "builtins", "Failure", "Failure"
 
 
-def remaining_keys(context: AssetExecutionContext, made_of: str) -> Sequence[str]:
+def remaining_keys(context: Context, made_of: str) -> Sequence[str]:
     """Return the partitions of the run, without those for which this asset could not be had."""
     keys = partition_keys(context)
     if context.has_partition_key:

@@ -8,7 +8,7 @@ from typing import Any
 from dagster import Config, Failure
 
 from imagetl_assets.assets.clips import CLIP_CONFIGS
-from imagetl_assets.assets.films import FILM_CONFIGS
+from imagetl_assets.assets.film_config import FILM_CONFIGS
 from imagetl_assets.assets.frames_config import FramesConfig
 
 _CONFIGS: Mapping[str, type[Config]] = {

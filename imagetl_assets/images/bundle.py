@@ -28,6 +28,7 @@ __all__ = [
     "Remarks",
     "find_frames",
     "images",
+    "is_sequential",
     "kind_of",
     "looks_like_bundle",
     "pieces",
@@ -77,6 +78,11 @@ def missing_for(format: str) -> str | None:
 def kind_of(window: Window) -> BundleKind:
     """Return the kind of a bundle."""
     return next((kind for kind in KINDS if kind.recognises(window)), KINDS[-1])
+
+
+def is_sequential(kind: str) -> bool:
+    """Tell whether to have an image of such a bundle, those before it have to be decoded."""
+    return KINDS_BY_NAME[kind].sequential
 
 
 def images(

@@ -128,6 +128,25 @@ class Claim:
                 folder.store.delete_folder(folder.claim_folder(name))
         return claim
 
+    @classmethod
+    def held(cls, folder: PartitionFolder, asset: str, turn: str) -> Claim:
+        """Return the claim that an earlier step of a run has taken, or of one that it re-executes.
+
+        Raises:
+            Overtaken: it is there no more, or a newer run has claimed the result.
+        """
+        names = [
+            name
+            for name in folder.store.list_folders(folder.work)
+            if name.startswith(f"{asset}.") and is_claim(name)
+        ]
+        if not names:
+            raise Overtaken
+        newest = max(names)  # the turn comes first in them, then the time
+        if (by := turn_of_claim(newest)) > turn:
+            raise Overtaken(by)
+        return cls(folder, newest, folder.read_record(asset))
+
     def check(self) -> None:
         """Raise Overtaken if somebody has taken over."""
         if not self.folder.store.has_folder(self.path):

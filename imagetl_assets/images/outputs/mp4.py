@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from imagetl_assets.images.outputs.film import FilmFormat
-from imagetl_assets.images.outputs.video_encoding import Encoding, write
+from imagetl_assets.images.outputs.video_encoding import Encoding
+
+_ENCODING = Encoding("mp4", "libx264", {}, {"movflags": "+faststart"})
 
 MP4 = FilmFormat(
     name="mp4",
@@ -13,6 +13,7 @@ MP4 = FilmFormat(
         "The animation of all frames as an MP4 (H.264), from the original images in full colour. "
         "It is only made if it is asked for, and needs the extra `video`."
     ),
-    write=partial(write, Encoding("mp4", "libx264", {}, {"movflags": "+faststart"})),
+    write=_ENCODING.write,
+    segments=_ENCODING,
     module="av",
 )

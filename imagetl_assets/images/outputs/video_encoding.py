@@ -1,16 +1,23 @@
 """The clip as a video, by PyAV, which brings its own libraries of FFmpeg and of codecs.
 
 All players can show it: 4:2:0 colours, even sides, and what a player needs first is at the start of
-the file. That is known last, so it is written to a temporary file first.
+the file.
+
+A film is encoded in one segment or in several, each of which begins with a key frame. A segment is
+an MP4 whatever the format of the clip, as that keeps times to the tick. To join segments, their
+packets are copied into one file. What is at its start is known last, so it is written to a
+temporary file first.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from imagetl_assets.images.errors import ImageError
@@ -18,12 +25,16 @@ from imagetl_assets.images.gif import Writable
 from imagetl_assets.images.outputs.film import Film, on_screen
 
 if TYPE_CHECKING:
+    import PIL.Image
     from av.container import OutputContainer
     from av.packet import Packet
+    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 _CLOCK = 90_000  # ticks in a second, as in MPEG
+_TICK = Fraction(1, _CLOCK)
 _BT709 = 1
+_SEGMENT = {"video_track_timescale": str(_CLOCK)}
 
 
 @dataclass(frozen=True)
@@ -42,82 +53,167 @@ class Encoding:
     codec_options: Mapping[str, str] = field(default_factory=dict)
     container_options: Mapping[str, str] = field(default_factory=dict)
 
+    def write(self, film: Film, out: Writable, options: dict[str, Any]) -> None:
+        """Write a film as a video.
 
-def write(encoding: Encoding, film: Film, out: Writable, options: dict[str, Any]) -> None:
-    """Write a film as a video.
+        Transparent pixels become white. An odd side loses its last row or column of pixels.
 
-    Transparent pixels become white. An odd side loses its last row or column of pixels.
+        Args:
+            film: its pictures.
+            out: a file that is only written.
+            options: `crf`, the quality; what it means depends on the codec.
 
-    Args:
-        encoding: of the video.
-        film: its pictures.
-        out: a file that is only written.
-        options: `crf`, the quality; what it means depends on the codec.
+        Raises:
+            ImageError: PyAV is not installed, cannot encode it, or a picture cannot be had.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/segment.mp4"
+            times = self.encode(film, path, options, threads=0)
+            with open(path, "rb") as segment:
+                self.join([segment], times, out)
 
-    Raises:
-        ImageError: PyAV is not installed, cannot encode it, or a picture cannot be had.
-    """
-    try:
-        import av
-    except ImportError:
-        raise ImageError("PyAV is not installed: pip install 'imagetl-assets[video]'") from None
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/clip.{encoding.container}"
+    def encode(self, film: Film, path: str, options: dict[str, Any], *, threads: int) -> list[int]:
+        """Encode a film, or a part of it; see `Segments`. 0 threads are as many as are useful."""
+        with self._errors():
+            import av
+
+            with av.open(path, "w", format="mp4", options=_SEGMENT) as container:
+                return self._encode(film, container, options["crf"], threads)
+
+    def times(self, durations_ms: Iterable[float]) -> list[int]:
+        """Return when each picture is shown, in ticks; see `Segments`."""
+        return [_ticks(total) for total in accumulate(durations_ms, initial=0.0)]
+
+    def join(self, segments: Iterable[BinaryIO], times: Sequence[int], out: Writable) -> None:
+        """Copy all segments into one video; see `Segments`."""
+        with self._errors(), tempfile.TemporaryDirectory() as folder:
+            import av
+
+            path = f"{folder}/clip.{self.container}"
+            with av.open(path, "w", options=dict(self.container_options)) as container:
+                _copy(segments, times, container)
+            with open(path, "rb") as file:
+                shutil.copyfileobj(file, cast(BinaryIO, out), 1 << 20)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what PyAV raises into ImageError."""
         try:
-            with av.open(path, "w", options=dict(encoding.container_options)) as container:
-                _encode(film, container, encoding, options["crf"])
+            import av
+        except ImportError:
+            raise ImageError("PyAV is not installed: pip install 'imagetl-assets[video]'") from None
+        try:
+            yield
         except av.FFmpegError as error:
             raise ImageError(
-                f"FFmpeg cannot make a video ({encoding.container}, {encoding.codec}) of it: "
+                f"FFmpeg cannot make a video ({self.container}, {self.codec}) of it: "
                 f"{error.strerror or error}"
             ) from None
-        with open(path, "rb") as file:
-            shutil.copyfileobj(file, cast(BinaryIO, out), 1 << 20)
+
+    def _encode(
+        self, film: Film, container: OutputContainer, crf: float, threads: int
+    ) -> list[int]:
+        stream: VideoStream | None = None
+        total, begin = film.start_ms, _ticks(film.start_ms)
+        times = [0]
+        for picture, duration in film.pictures:
+            if stream is None:
+                stream = self._stream(container, film, film.usual_ms or duration, crf)
+                stream.codec_context.thread_count = threads
+            frame = _frame(picture, film, stream)
+            frame.pts, frame.time_base = times[-1], _TICK
+            total += duration
+            times.append(_ticks(total) - begin)
+            for packet in stream.encode(frame):
+                container.mux(packet)
+        if stream is None:
+            raise ImageError("there are no images to make an animation of")
+        for packet in stream.encode(None):
+            container.mux(packet)
+        return times
+
+    def _stream(
+        self, container: OutputContainer, film: Film, usual_ms: float, crf: float
+    ) -> VideoStream:
+        """Add a video stream to a file. What is told of it is the same for all parts of a film."""
+        options = {**self.codec_options, "crf": f"{crf:g}"}
+        rate = Fraction(1000 / max(usual_ms, 1)).limit_denominator(1001)
+        stream = cast("VideoStream", container.add_stream(self.codec, rate=rate, options=options))
+        stream.width, stream.height = (max(2, side // 2 * 2) for side in (film.width, film.height))
+        stream.pix_fmt = "yuv420p"
+        context = stream.codec_context
+        context.time_base = stream.time_base = _TICK
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_range = 1  # of video, which is not the full one
+        return stream
 
 
-def _encode(film: Film, container: OutputContainer, encoding: Encoding, crf: float) -> None:
+def _frame(picture: PIL.Image.Image, film: Film, stream: VideoStream) -> VideoFrame:
     from av import VideoFrame
     from av.video.reformatter import Colorspace
 
-    width, height = max(2, film.width // 2 * 2), max(2, film.height // 2 * 2)
+    size = stream.width, stream.height
+    screen = max(size[0], film.width), max(size[1], film.height)
+    shown = on_screen(picture, *screen, background="white")
+    if screen != size:
+        shown = shown.crop((0, 0, *size))
+    frame = VideoFrame.from_image(shown)  # type: ignore[no-untyped-call]
+    yuv = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+    return cast("VideoFrame", yuv)
+
+
+def _copy(segments: Iterable[BinaryIO], times: Sequence[int], container: OutputContainer) -> None:
+    """Copy the packets of all segments, one for each picture, with the times of the whole film."""
+    import av
+
+    duration = {start: end - start for start, end in pairwise(times)}
     stream: VideoStream | None = None
-    ticks: dict[int, int] = {}
-    total = 0.0
-    for picture, duration in film.pictures:
-        if stream is None:
-            codec_options = {**encoding.codec_options, "crf": f"{crf:g}"}
-            rate = Fraction(1000 / max(duration, 1)).limit_denominator(1001)
-            added = container.add_stream(encoding.codec, rate=rate, options=codec_options)
-            stream = cast("VideoStream", added)
-            _set_up(stream, width, height)
-        start, total = total, total + duration
-        screen = max(width, film.width), max(height, film.height)
-        shown = on_screen(picture, *screen, background="white").crop((0, 0, width, height))
-        frame = VideoFrame.from_image(shown)  # type: ignore[no-untyped-call]
-        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
-        frame.pts, frame.time_base = _ticks(start), Fraction(1, _CLOCK)
-        ticks[frame.pts] = _ticks(total) - frame.pts
-        for packet in stream.encode(frame):
-            _mux(container, packet, ticks)
-    if stream is None:
-        raise ImageError("there are no images to make an animation of")
-    for packet in stream.encode(None):
-        _mux(container, packet, ticks)
+    header: bytes | None = None
+    count, last = 0, None
+    for segment in segments:
+        begin = times[min(count, len(times) - 1)]
+        with av.open(segment, "r", format="mp4") as part:
+            source = part.streams.video[0]
+            if stream is None:
+                # Opaque, as a codec may have other names for its decoder and its encoder.
+                stream = container.add_stream_from_template(source, opaque=True)
+                stream.time_base, header = _TICK, source.codec_context.extradata
+            if source.codec_context.extradata != header:
+                raise ImageError(
+                    "its segments were encoded by different versions of the encoder: install the "
+                    "same version of PyAV on all workers"
+                )
+            for packet in part.demux(source):
+                if packet.size:
+                    last = _move(packet, begin, last, duration)
+                    packet.stream = stream
+                    container.mux(packet)
+                    count += 1
+    if count != len(times) - 1:
+        raise ImageError(f"its segments have {count:,} pictures instead of {len(times) - 1:,}")
 
 
-def _set_up(stream: VideoStream, width: int, height: int) -> None:
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-    context = stream.codec_context
-    context.time_base = stream.time_base = Fraction(1, _CLOCK)
-    context.color_primaries = context.color_trc = context.colorspace = _BT709
-    context.color_range = 1  # of video, which is not the full one
+def _move(
+    packet: Packet[VideoStream], begin: int, last: int | None, duration: Mapping[int, int]
+) -> int:
+    """Give a packet of a segment that begins at this time its times in the film.
 
+    It is decoded after the packet before, the `last`: a segment in which pictures are shown for
+    longer than in the one before may ask to be begun before that is over.
 
-def _mux(container: OutputContainer, packet: Packet[VideoStream], ticks: dict[int, int]) -> None:
-    """Write a packet; tell for how long it is shown, which is not known of the last one else."""
-    if packet.pts is not None:
-        packet.duration = ticks.pop(packet.pts, packet.duration or 0)
-    container.mux(packet)
+    Returns:
+        When it is decoded.
+    """
+    assert packet.time_base is not None
+    assert packet.pts is not None
+    assert packet.dts is not None
+    shown, decoded = (
+        begin + round(at * packet.time_base / _TICK) for at in (packet.pts, packet.dts)
+    )
+    packet.time_base, packet.pts = _TICK, shown
+    packet.dts = decoded if last is None else max(decoded, last + 1)
+    packet.duration = duration.get(shown, packet.duration or 0)
+    return packet.dts
 
 
 def _ticks(milliseconds: float) -> int:

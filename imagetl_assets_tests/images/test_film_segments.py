@@ -1,0 +1,120 @@
+"""Films that are encoded in segments: what is joined is what one piece would have been."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
+from imagetl_assets.images.outputs.mp4 import MP4
+from imagetl_assets.images.outputs.webm import WEBM
+
+av = pytest.importorskip("av")
+VIDEOS = pytest.mark.parametrize("format", [MP4, WEBM], ids=lambda one: str(one.name))
+
+
+def pictures(count: int) -> list[Image.Image]:
+    """Smooth pictures, each much unlike the one before."""
+    y, x = np.mgrid[0:48, 0:64]
+    return [
+        Image.fromarray(np.dstack([x * 4, y * 5, np.full_like(x, n * 37 % 256)]).astype(np.uint8))
+        for n in range(count)
+    ]
+
+
+def segments(
+    format: FilmFormat, folder: Path, durations: Sequence[float], bounds: Sequence[int], crf: float
+) -> list[Path]:
+    """Encode a film in segments that begin and end at these pictures."""
+    shown = pictures(len(durations))
+    starts = list(accumulate(durations, initial=0.0))
+    paths = []
+    for begin, end in pairwise(bounds):
+        part = map(Shown, shown[begin:end], durations[begin:end])
+        film = Film(64, 48, end - begin, part, starts[begin], starts[-1] / len(durations))
+        paths.append(folder / f"{begin}-{end}.mp4")
+        assert format.segments
+        format.segments.encode(film, str(paths[-1]), {"crf": crf}, threads=1)
+    return paths
+
+
+def joined(format: FilmFormat, paths: Sequence[Path], durations: Sequence[float]) -> bytes:
+    out = io.BytesIO()
+    assert format.segments
+    times = format.segments.times(durations)
+    format.segments.join((io.BytesIO(path.read_bytes()) for path in paths), times, out)
+    return out.getvalue()
+
+
+def whole(format: FilmFormat, durations: Sequence[float], crf: float) -> bytes:
+    out = io.BytesIO()
+    shown = map(Shown, pictures(len(durations)), durations)
+    format.write(Film(64, 48, len(durations), shown), out, {"crf": crf})
+    return out.getvalue()
+
+
+def decoded(data: bytes) -> tuple[list[int], list[Any], list[int]]:
+    """Return times and pixels of all pictures of a video, and when its packets are decoded."""
+    with av.open(io.BytesIO(data)) as container:
+        packets = [packet.dts for packet in container.demux(video=0) if packet.size]
+    with av.open(io.BytesIO(data)) as container:
+        frames = list(container.decode(video=0))
+    pixels = [np.asarray(frame.to_image(), float) for frame in frames]
+    return [frame.pts for frame in frames], pixels, packets
+
+
+@VIDEOS
+@settings(max_examples=12, deadline=None)
+@given(
+    durations=st.lists(st.floats(1, 700), min_size=9, max_size=24),
+    cuts=st.sets(st.integers(1, 8), min_size=1),
+)
+def test_times_and_pictures_are_those_of_one_piece(
+    format: FilmFormat,
+    durations: list[float],
+    cuts: set[int],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("segments")
+    bounds = [0, *sorted(cuts), len(durations)]
+    made = joined(format, segments(format, folder, durations, bounds, 12), durations)
+    times, pixels, packets = decoded(made)
+    assert times == decoded(whole(format, durations, 12))[0]
+    assert packets == sorted(set(packets))
+    for pixel, picture in zip(pixels, pictures(len(durations)), strict=True):
+        assert np.sqrt(((pixel - np.asarray(picture, float)) ** 2).mean()) < 8
+
+
+def test_a_joined_mp4_begins_with_what_players_need_first(tmp_path: Path) -> None:
+    made = joined(MP4, segments(MP4, tmp_path, [40.0] * 8, [0, 3, 8], 20), [40.0] * 8)
+    assert made.index(b"moov") < made.index(b"mdat")
+    with av.open(io.BytesIO(made)) as container:
+        (stream,) = container.streams.video
+        context = stream.codec_context
+        assert (context.name, context.pix_fmt, stream.frames) == ("h264", "yuv420p", 8)
+        assert (context.colorspace, context.color_primaries, context.color_range) == (1, 1, 1)
+        assert container.duration == pytest.approx(320_000, abs=1000)
+
+
+def test_segments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    durations = [40.0] * 8
+    first, second = segments(MP4, tmp_path, durations, [0, 4, 8], 20)
+    with pytest.raises(ImageError, match="have 4 pictures instead of 8"):
+        joined(MP4, [first], durations)
+    (tmp_path / "other").mkdir()
+    (other,) = segments(MP4, tmp_path / "other", [40.0] * 4, [0, 4], 40)
+    with pytest.raises(ImageError, match="different versions of the encoder"):
+        joined(MP4, [first, other], durations)
+    second.write_bytes(b"no video")
+    with pytest.raises(ImageError, match="FFmpeg cannot make a video"):
+        joined(MP4, [first, second], durations)
