@@ -185,6 +185,14 @@ class ExecutorConfig:
                 f"the maximum, not {self.adapt['minimum']} and {self.adapt['maximum']}."
             )
 
+        if self.cluster_kind == "gateway" and not (
+            self.adapt or self.cluster_options.get("n_workers")
+        ):
+            raise DagsterInvariantViolationError(
+                "Config of the Dask executor: a cluster of kind 'gateway' starts without workers. "
+                "Say how many with n_workers in its options, or have it adapt."
+            )
+
     @property
     def cluster(self) -> WantedCluster:
         """The cluster that is asked for."""

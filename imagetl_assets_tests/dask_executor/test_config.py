@@ -10,6 +10,7 @@ import pytest
 from dagster import (
     DagsterInstance,
     DagsterInvalidConfigError,
+    DagsterInvariantViolationError,
     ExecutorDefinition,
 )
 from dagster._config import process_config
@@ -18,6 +19,7 @@ from dagster._core.execution.retries import RetryMode
 from imagetl_assets.dask_executor import dask_executor
 from imagetl_assets.dask_executor.clusters.kinds import KINDS
 from imagetl_assets.dask_executor.config import CONFIG_SCHEMA, ExecutorConfig
+from imagetl_assets.dask_executor.wire.tasks import Isolation
 from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
 from testbed.dagster_runs import run_error, run_job
 
@@ -182,3 +184,28 @@ def error_of_cluster(cluster: dict[str, Any], instance: DagsterInstance) -> str:
     result = run_job(diamond_job, instance, run_config=config)
     assert not result.success
     return run_error(result)
+
+
+def test_a_gateway_needs_to_be_told_how_many_workers() -> None:
+    with pytest.raises(DagsterInvariantViolationError, match="n_workers in its options"):
+        resolve({"cluster": {"gateway": {"address": "http://gateway"}}})
+    assert resolve({"cluster": {"gateway": {"n_workers": 2}}}).cluster_options == {"n_workers": 2}
+
+
+@pytest.mark.parametrize(
+    ("config", "isolation"),
+    [
+        (False, None),
+        (True, Isolation()),
+        ({"python": "/opt/python"}, Isolation("/opt/python")),
+        ({"env": {"B": "2", "A": "1"}}, Isolation(None, (("A", "1"), ("B", "2")))),
+    ],
+)
+def test_how_steps_are_isolated(config: object, isolation: Isolation | None) -> None:
+    assert resolve({"isolate": config}).isolation == isolation
+
+
+@pytest.mark.parametrize("value", [1, "yes", [], {"pyhton": "p"}, {"env": 3}, {"env": {"A": 1}}])
+def test_how_a_step_cannot_be_isolated(value: object) -> None:
+    with pytest.raises(ValueError, match="is not how a process is started"):
+        Isolation.from_value(value)

@@ -19,6 +19,7 @@ from dagster import DagsterInstance
 
 from imagetl_assets.dask_executor.clusters.kinds import KINDS
 from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
+from testbed import slurm
 from testbed.dagster_runs import local_instance, run_job
 from testbed.ports import free_ports
 from testbed.processes import PROJECT, started, wait_for
@@ -36,7 +37,8 @@ UsePAM no
 PasswordAuthentication no
 SetEnv PYTHONPATH={project}
 """
-# In place of Slurm: a job runs here, at once; its file may be gone by then.
+# In place of Slurm, where that is not installed. A job runs here, at once; its file may be gone by
+# then.
 SBATCH = """\
 #!/bin/bash
 script=$(cat "$1")
@@ -127,23 +129,36 @@ def test_a_cluster_over_ssh(ssh_server: SshServer, instance: DagsterInstance) ->
 # Batch systems
 
 
+@pytest.fixture
+def batch_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A real Slurm, or a stand-in where it is not installed. Yields where its jobs write to."""
+    folder = tmp_path / "slurm"
+    folder.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    if not slurm.missing():
+        with slurm.slurm(folder) as env:
+            for name, value in env.items():
+                monkeypatch.setenv(name, value)
+            yield folder / "jobs.log"
+        return
+    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    yield folder / "sbatch.log"
+
+
 def test_a_cluster_of_jobs_that_are_submitted(
-    tmp_path: Path, instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    batch_system: Path, instance: DagsterInstance
 ) -> None:
     pytest.importorskip("dask_jobqueue", reason="needs dask-jobqueue: pip install '.[jobqueue]'")
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name, text in (("sbatch", SBATCH), ("scancel", SCANCEL)):
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-    slurm = {"cores": 1, "processes": 1, "memory": "1GB", "n_workers": 2}
+    options = {"cores": 1, "processes": 1, "memory": "1GB", "n_workers": 2}
     network = {"interface": "lo", "scheduler_options": {"dashboard_address": "127.0.0.1:0"}}
+    output = {"job_extra_directives": [f"--output={batch_system}", "--open-mode=append"]}
     before = dask_processes()  # of other tests
-    with run_on({"slurm": {**slurm, **network}}, instance) as result:
+    with run_on({"slurm": {**options, **network, **output}}, instance) as result:
         assert result.success
-    assert "Registered to:" in (programs / "sbatch.log").read_text()
+    assert "Registered to:" in batch_system.read_text()
     wait_for(lambda: dask_processes() <= before)
 
 

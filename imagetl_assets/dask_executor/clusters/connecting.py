@@ -65,11 +65,11 @@ def _check_address(address: str) -> None:
 
 def _check_encryption(address: str, security: Any) -> None:
     """Refuse what a client could not connect with: it would fail late, and say little."""
-    encrypted = address.startswith("tls://")
+    scheme = address.partition("://")[0]
     try:
         settings = (security or Security()).get_connection_args("client")
-        problem = "has no certificate" if encrypted and not settings["ssl_context"] else ""
-        if settings["require_encryption"] and not encrypted:
+        problem = "has no certificate" if scheme == "tls" and not settings["ssl_context"] else ""
+        if settings["require_encryption"] and scheme == "tcp":  # gateway:// is encrypted, too
             problem = "must not connect without TLS (distributed.comm.require-encryption)"
     except OSError as error:
         problem = f"cannot read its certificate: {error}"

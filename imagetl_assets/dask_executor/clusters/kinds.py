@@ -1,7 +1,8 @@
 """The table of cluster kinds. To add a kind is to add a row.
 
-The kinds are those of dagster-dask's executor, whose config this one takes. Two kinds of the config
-are not in the table: for `existing`, nothing is started, and `class` names any other class.
+The kinds are those of dagster-dask's executor, whose config this one takes, and `gateway`. Two
+kinds of the config are not in the table: for `existing`, nothing is started, and `class` names any
+other class.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ KINDS: Mapping[str, ClusterKind] = {
     "kube": ClusterKind(
         "dask_kubernetes.operator", "KubeCluster", "dask-kubernetes", _kubernetes_name
     ),
+    "gateway": ClusterKind("dask_gateway", "GatewayCluster", "dask-gateway", _no_defaults),
     "pbs": ClusterKind("dask_jobqueue", "PBSCluster", "dask-jobqueue"),
     "moab": ClusterKind("dask_jobqueue", "MoabCluster", "dask-jobqueue"),
     "sge": ClusterKind("dask_jobqueue", "SGECluster", "dask-jobqueue"),

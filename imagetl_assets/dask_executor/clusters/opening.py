@@ -36,7 +36,8 @@ def open_cluster(wanted: WantedCluster, job_name: str, warm_up: str) -> Iterator
         # By its address, as a client that is given the cluster object waits for all workers.
         security = getattr(started, "security", None)
         with connect(started.scheduler_address, patience, security) as client:
-            expected = max(len(getattr(started, "worker_spec", ())), wanted.adapt.get("maximum", 0))
+            workers = len(getattr(started, "worker_spec", ())) or options.get("n_workers") or 0
+            expected = max(workers, wanted.adapt.get("maximum", 0))
             yield Cluster(client, expected, partial(is_starting, started))
     finally:
         started.close()

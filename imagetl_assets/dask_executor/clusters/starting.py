@@ -34,6 +34,8 @@ def start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) ->
     """
     if kind == "class":
         return _class_at(options["path"])(**options.get("options", {}))
+    if kind == "gateway":
+        return _start_at_gateway(_class_of(kind, KINDS[kind]), options)
     cluster_class = _class_of(kind, KINDS[kind])
     if cluster_class is LocalCluster:
         return _start_local(options, warm_up)
@@ -53,7 +55,9 @@ def adapt(cluster: Any, kind: str, options: Mapping[str, Any]) -> None:
         DaskClusterError: this kind of cluster cannot.
     """
     try:
-        cluster.adapt(**{"target_duration": BATCH_DURATION, **options})
+        knows_duration = kind != "gateway"  # Its server looks at the work in a way of its own.
+        defaults = {"target_duration": BATCH_DURATION} if knows_duration else {}
+        cluster.adapt(**{**defaults, **options})
     except (AttributeError, NotImplementedError, TypeError) as error:
         raise DaskClusterError(
             f"A cluster of kind {kind!r} cannot adapt with {dict(options)}: {error}. Remove adapt "
@@ -110,6 +114,26 @@ def _check_programs(kind: str, cluster_class: Any) -> None:
             "on a host from which jobs are submitted, correct its PATH, or use a cluster that runs "
             "already: {existing: {address: ...}}."
         )
+
+
+def _start_at_gateway(cluster_class: Any, options: Mapping[str, Any]) -> Any:
+    """Have a server of Dask Gateway start a cluster, with `n_workers` workers."""
+    import dask
+
+    workers = options.get("n_workers", 0)
+    own_options = {name: value for name, value in options.items() if name != "n_workers"}
+    address = options.get("address") or dask.config.get("gateway.address", None)
+    try:
+        cluster = cluster_class(**own_options)
+    except Exception as error:
+        raise DaskClusterError(
+            f"The Dask Gateway at {address} does not start a cluster: {type(error).__name__}: "
+            f"{error}. Correct the options of `gateway` in the executor's config, or see the "
+            "gateway's log."
+        ) from None
+    if workers:
+        cluster.scale(workers)
+    return cluster
 
 
 def _start_local(options: Mapping[str, Any], warm_up: str) -> Any:
