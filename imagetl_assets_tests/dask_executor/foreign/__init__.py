@@ -14,4 +14,6 @@ same tests with Dagster's executors.
 - `in_thread.txt`: tests that look at what a step has changed in memory, so that their worker is a
   thread of the test's process; all others run on workers that are processes of their own
 - `differing.txt`: tests that are expected to differ, and why
+- `libraries`: the tests of dagster-dask and dagster-celery, with this executor in the place of
+  theirs (`stand_ins`, `libraries_plugin`)
 """

@@ -1,4 +1,4 @@
-"""Gets Dagster's own tests, which are in the source distribution of the installed version."""
+"""Gets the tests of Dagster and its libraries, which are in their source distributions."""
 
 from __future__ import annotations
 
@@ -15,39 +15,53 @@ PACKAGE = "dagster_tests"
 
 
 def dagster_tests() -> Path:
-    """Return the folder that holds the package `dagster_tests`; it is kept for the next time.
+    """Return the folder that holds the package `dagster_tests` of the installed version.
 
     Raises:
         NotHere: the package index has no source distribution of this version, or is out of reach.
     """
-    installed = version("dagster")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "dagster-tests")
-    folder = cache / installed
+    return unpacked_tests("dagster", version("dagster"), PACKAGE)
+
+
+def unpacked_tests(library: str, release: str, package: str, leave_out: str = "") -> Path:
+    """Return the folder that holds the tests of a library; it is kept for the next time.
+
+    Args:
+        library: such as `dagster-dask`.
+        release: its version.
+        package: the package of the tests.
+        leave_out: the name of files that are not unpacked.
+
+    Raises:
+        NotHere: the package index has no source distribution of this version, or is out of reach.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", f"{library}-tests")
+    folder = cache / release
     if not folder.exists():
-        archive = _download(installed, cache)
-        _unpack(archive, folder)
+        archive = _download(library, release, cache)
+        _unpack(archive, folder, package, leave_out)
         archive.unlink()
     return folder
 
 
-def _download(installed: str, cache: Path) -> Path:
-    options = ["--quiet", "--no-deps", "--no-binary", "dagster", "--dest", str(cache)]
-    command = [sys.executable, "-m", "pip", "download", *options, f"dagster=={installed}"]
+def _download(library: str, release: str, cache: Path) -> Path:
+    options = ["--quiet", "--no-deps", "--no-binary", library, "--dest", str(cache)]
+    command = [sys.executable, "-m", "pip", "download", *options, f"{library}=={release}"]
     done = subprocess.run(command, capture_output=True, text=True)
-    archive = cache / f"dagster-{installed}.tar.gz"
+    archive = cache / f"{library.replace('-', '_')}-{release}.tar.gz"
     if done.returncode or not archive.exists():
         reason = done.stderr.strip().splitlines()[-1:] or ["there is none"]
-        raise NotHere(f"needs the source distribution of dagster {installed}: {reason[0]}")
+        raise NotHere(f"needs the source distribution of {library} {release}: {reason[0]}")
     return archive
 
 
-def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack the tests alone. The installed dagster is what they are to test."""
+def _unpack(archive: Path, folder: Path, package: str, leave_out: str) -> None:
+    """Unpack the tests alone. The installed library is what they are to test."""
     with tarfile.open(archive) as tar:
         root = tar.getnames()[0].split("/")[0]
         members = []
         for member in tar.getmembers():
-            if member.name.startswith(f"{root}/{PACKAGE}/"):
+            if Path(member.name).name != leave_out and member.name.startswith(f"{root}/{package}/"):
                 member.name = member.name.removeprefix(f"{root}/")
                 members.append(member)
         partial = folder.with_suffix(".partial")

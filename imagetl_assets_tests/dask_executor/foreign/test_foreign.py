@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from imagetl_assets_tests.dask_executor.foreign import __main__ as command
+from imagetl_assets_tests.dask_executor.foreign import libraries
 from imagetl_assets_tests.dask_executor.foreign.suite import Expectations, Outcome, files_of_tests
+from testbed import NotHere
 
 GOOD, BAD = Outcome(True, 1), Outcome(False, 1, "assert 1 == 2")
 
@@ -17,6 +19,17 @@ def test_dagsters_own_tests_pass() -> None:
     if code == command.SKIPPED:
         pytest.skip("dagster's source distribution is not here")
     assert code == 0
+
+
+@pytest.mark.foreign
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("library", ["dagster-dask", "dagster-celery"])
+def test_the_own_tests_of_libraries_pass(library: str) -> None:
+    try:
+        done = libraries.run(library)
+    except NotHere as reason:
+        pytest.skip(str(reason))
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize(
