@@ -211,7 +211,7 @@ def _preview(plan: _Plan) -> str:
         duration_ms=plan.duration,
         max_bytes=_PREVIEW_BYTES,
     )
-    return f"![clip](data:image/gif;base64,{base64.b64encode(picture).decode()})"
+    return f"![clip](data:image/webp;base64,{base64.b64encode(picture).decode()})"
 
 
 clips = [clip_asset(format) for format in OUTPUTS]

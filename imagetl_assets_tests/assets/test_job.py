@@ -161,7 +161,7 @@ def test_metadata_are_worth_reading(pipeline: Pipeline, server: HttpServer) -> N
     assert clip["frames"] == 20
     assert clip["stored at"] == pipeline.file("clip.gif").as_uri()
     assert clip["bytes"] == pipeline.file("clip.gif").stat().st_size
-    assert clip["preview"].startswith("![clip](data:image/gif;base64,R0lGOD")
+    assert clip["preview"].startswith("![clip](data:image/webp;base64,UklGR")
     assert len(clip["preview"]) <= 150_000
     frames = outcome.metadata("frames")["first frames"]
     assert [row.data["number"] for row in frames.records] == list(range(20))

@@ -25,6 +25,7 @@ def playing_time(data: bytes) -> int:
     with Image.open(io.BytesIO(data)) as image:
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
+            image.load()
             total += image.info["duration"]
     return total
 
@@ -42,8 +43,7 @@ def test_many_frames_become_few_that_play_as_long(count: int) -> None:
     asked.sort()  # Threads ask for them at the same time.
     assert asked[0] == 0
     assert np.ptp(np.diff(asked)) <= 1
-    # GIF counts in hundredths of a second.
-    assert playing_time(small) == pytest.approx(50 * count, abs=5 * min(count, 12))
+    assert playing_time(small) == pytest.approx(50 * count, abs=min(count, 12))
 
 
 def test_it_stays_below_the_limit() -> None:
@@ -58,7 +58,7 @@ def test_it_stays_below_the_limit() -> None:
 def test_one_frame_is_still() -> None:
     small = preview([still()], 1)
     with Image.open(io.BytesIO(small)) as image:
-        assert "loop" not in image.info
+        assert image.format == "WEBP"
     assert len(decode_all(small)) == 1
 
 
@@ -73,7 +73,8 @@ def test_different_sizes_keep_their_proportions() -> None:
     images = decode_all(preview([still(0, 400, 300), still(0, 100, 300), still(0, 480, 10)], 3))
     assert all(image.size == images[0].size for image in images)
     scale = images[0].width / 480
-    widths = [(image.getbbox() or (0, 0, 0, 0))[2] for image in images]
+    dark = [image.convert("L").point(lambda level: 255 * (level < 200)) for image in images]
+    widths = [(image.getbbox() or (0, 0, 0, 0))[2] for image in dark]
     assert widths == pytest.approx([400 * scale, 100 * scale, 480 * scale], abs=1.5)
 
 
