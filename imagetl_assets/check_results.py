@@ -24,6 +24,7 @@ from dagster import (
 )
 
 from imagetl_assets.assets.each_file import fail_at_end, failed_files
+from imagetl_assets.dagster_private import checked_materialization
 from imagetl_assets.file_failures import note_failure
 from imagetl_assets.partitions import names_no_file
 
@@ -86,7 +87,15 @@ def _log(
 ) -> None:
     """Log the evaluation of a check for a partition, or for all of them."""
     evaluation = AssetCheckEvaluation(
-        check.asset_key, check.name, severity=severity, partition=key, **_told(problems)
+        check.asset_key,
+        check.name,
+        severity=severity,
+        partition=key,
+        # Without it, the UI shows the partition as one whose check has never run.
+        target_materialization_data=(
+            None if key is None else checked_materialization(step.instance, check, key)
+        ),
+        **_told(problems),
     )
     step.log_event(evaluation)  # type: ignore[arg-type]  # it takes these, too
 

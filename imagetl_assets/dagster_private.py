@@ -12,13 +12,20 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dagster import (
+    AssetCheckKey,
     AssetKey,
+    AssetRecordsFilter,
     DagsterEvent,
     DagsterInstance,
     DagsterRun,
     InputContext,
     OutputContext,
     StepExecutionContext,
+)
+
+# What an evaluation tells of the materialization that was checked. Missing: its name in `dagster`.
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
 )
 
 # The type of an argument of `PartitionsDefinition.validate_partition_key`, which is overridden so
@@ -53,6 +60,7 @@ __all__ = [
     "PartitionLoadingContext",
     "SerializableErrorInfo",
     "UnresolvedAssetJobDefinition",
+    "checked_materialization",
     "followers",
     "instance_in",
     "interrupts_wait",
@@ -163,6 +171,21 @@ def interrupts_wait() -> AbstractContextManager[None]:
     from dagster._utils.interrupts import capture_interrupts
 
     return capture_interrupts()
+
+
+def checked_materialization(
+    instance: DagsterInstance, check: AssetCheckKey, partition: str
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """Return what an evaluation is to tell of the latest materialization of a partition, if any.
+
+    Dagster itself does so for results of checks in runs about one partition.
+    """
+    of_partition = AssetRecordsFilter(check.asset_key, asset_partitions=[partition])
+    for latest in instance.fetch_materializations(of_partition, limit=1).records:
+        return AssetCheckEvaluationTargetMaterializationData(
+            storage_id=latest.storage_id, run_id=latest.run_id, timestamp=latest.timestamp
+        )
+    return None
 
 
 def instance_in(folder: str, config_folder: str) -> DagsterInstance:

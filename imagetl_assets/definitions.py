@@ -10,6 +10,8 @@ from dagster import (
     Definitions,
     ExecutorDefinition,
     Field,
+    MetadataValue,
+    map_asset_specs,
     with_source_code_references,
 )
 
@@ -32,6 +34,7 @@ from imagetl_assets.settings import (
     WORKER_SETTINGS,
     AutomationSettings,
     as_config,
+    dashboard_url,
     private_addresses_refused,
     scheduler_address,
     storage_root,
@@ -56,7 +59,7 @@ def define(
     refused = private_addresses_refused()
     job, several = image_etl(storage), image_etl_several(storage)
     return Definitions(
-        assets=_with_their_code([raw_data_file, frames_and_files, *clips, *films]),
+        assets=_with_links([raw_data_file, frames_and_files, *clips, *films]),
         asset_checks=checks,
         jobs=[job, several, check_stored, remove_upstream_file],
         schedules=[nightly(job, automation)],
@@ -81,8 +84,11 @@ def define(
     )
 
 
-def _with_their_code(assets: Sequence[AssetsDefinition]) -> Sequence[Any]:
-    """Return the assets, each with the place of its code, which the UI links to."""
+def _with_links(assets: Sequence[AssetsDefinition]) -> Sequence[Any]:
+    """Return the assets with links for the UI: to their code, and to Dask's dashboard."""
+    if url := dashboard_url():
+        link = {"Dask dashboard": MetadataValue.url(url)}
+        assets = map_asset_specs(lambda spec: spec.merge_attributes(metadata=link), assets)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)
         return with_source_code_references(assets)

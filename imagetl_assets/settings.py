@@ -82,6 +82,11 @@ def files_url() -> str | None:
     return os.environ.get("IMAGETL_FILES_URL", "").rstrip("/") or None
 
 
+def dashboard_url() -> str | None:
+    """Return where Dask's dashboard is, for links in the UI (`IMAGETL_DASHBOARD_URL`), or None."""
+    return os.environ.get("IMAGETL_DASHBOARD_URL") or None
+
+
 def fresh_days() -> int:
     """Return how many days may pass without a new clip (`IMAGETL_FRESH_DAYS`)."""
     return _positive("IMAGETL_FRESH_DAYS", 7)

@@ -8,6 +8,7 @@ from dagster import (
     AssetCheckKey,
     AssetCheckSeverity,
     AssetKey,
+    AssetRecordsFilter,
     ExecuteInProcessResult,
     in_process_executor,
 )
@@ -130,6 +131,15 @@ def test_a_file_that_shrank_by_more_than_half_is_a_warning(
         assert check.severity is AssetCheckSeverity.WARN
 
 
+def latest_materialization(stored: Pipeline, check: AssetCheckEvaluation) -> int | None:
+    """The one that an evaluation of a partition has to name, or the UI says it is missing."""
+    if check.partition is None:
+        return None
+    wanted = AssetRecordsFilter(check.asset_key, asset_partitions=[check.partition])
+    (record,) = stored.instance.fetch_materializations(wanted, limit=1).records
+    return record.storage_id
+
+
 def test_without_a_partition_they_look_at_all_that_is_stored(
     stored: Pipeline, server: HttpServer
 ) -> None:
@@ -151,6 +161,9 @@ def test_without_a_partition_they_look_at_all_that_is_stored(
         for name in KEYS
         for key in ("a.img", "b.img", None)
     }
+    for check in told:
+        target = check.target_materialization_data
+        assert (target and target.storage_id) == latest_materialization(stored, check)
 
 
 def test_without_a_partition_and_with_nothing_stored(pipeline: Pipeline) -> None:

@@ -76,7 +76,7 @@ def clip_asset(format: OutputFormat) -> AssetsDefinition:
         name=format.asset_name,
         partitions_def=upstream_files,
         group_name=GROUP,
-        kinds={format.name},
+        kinds={"file", format.name},
         backfill_policy=BACKFILL_POLICY,
         automation_condition=UP_TO_DATE,
         freshness_policy=FreshnessPolicy.time_window(fail_window=timedelta(days=fresh_days())),

@@ -45,7 +45,7 @@ def _whole(format: FilmFormat, config_type: type[ShownConfig]) -> AssetsDefiniti
         name=format.asset_name,
         partitions_def=upstream_files,
         group_name=GROUP,
-        kinds={format.name},
+        kinds={"file", format.name},
         backfill_policy=BACKFILL_POLICY,
         retry_policy=SHORT_RETRIES,
         description=format.description,

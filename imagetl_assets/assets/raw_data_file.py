@@ -102,7 +102,7 @@ class RawDataFileConfig(CheckedConfig):
 @asset(
     partitions_def=upstream_files,
     group_name=GROUP,
-    kinds={"http", "file"},
+    kinds={"file"},
     backfill_policy=BACKFILL_POLICY,
     retry_policy=RETRIES,
     description=(

@@ -50,7 +50,8 @@ from imagetl_assets.upstream.listing import Listing, list_upstream
 
 NAME = "new_upstream_files"
 PARTITIONS = "upstream_files"
-CHANGE_TAG = "imagetl/upstream_change"
+# With this prefix, the UI does not show it.
+CHANGE_TAG = ".dagster/imagetl_upstream_change"
 
 # More lines of one kind are told as a number.
 _LINES = 20

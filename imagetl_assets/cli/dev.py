@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from imagetl_assets.cli.instance import STATE_FOLDER, dagster_home
+from imagetl_assets.cli.instance import STATE_FOLDER, dagster_home, make_databases
 from imagetl_assets.cli.interrupts import held_back, remembered
 
 _POLL_SECONDS = 0.2
@@ -48,6 +48,7 @@ def dev(options: DevOptions) -> int:
     port, dashboard_port = free_port(host, options.port), free_port(host, options.dashboard_port)
     home, url = home_of_dagster(), f"http://{host}:{port}"
     with remembered() as interrupts, _files(options):
+        make_databases(home)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)  # it is looked at below
         with (
@@ -143,7 +144,11 @@ def home_of_dagster() -> Path:
 
 def _env(cluster: Any, url: str, home: Path) -> dict[str, str]:
     """Return the environment for Dagster. What the user has set is kept."""
-    defaults = {"IMAGETL_UI_URL": url, "DAGSTER_DISABLE_TELEMETRY": "1"}
+    defaults = {
+        "IMAGETL_UI_URL": url,
+        "IMAGETL_DASHBOARD_URL": cluster.dashboard_link,
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
     quiet = "ignore:Function `dev_command` is superseded"  # by a command of another package
     fixed = {
         "DASK_SCHEDULER_ADDRESS": cluster.scheduler_address,

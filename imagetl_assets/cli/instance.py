@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from dagster import DagsterInstance
 
 STATE_FOLDER = ".state"
+
+# Where Dagster keeps SQLite files, in the folder of an instance.
+_DATABASES = ("history", "schedules")
+# This file is there while they are made.
+_UNFINISHED = ".imagetl.unfinished"
 
 
 def dagster_home() -> Path | None:
@@ -35,6 +41,13 @@ def dagster_home() -> Path | None:
     return folder
 
 
+def make_databases(folder: Path) -> None:
+    """Have Dagster make its databases in the folder of the instance, unless they are there."""
+    if (folder / _UNFINISHED).exists() or not (folder / _DATABASES[0]).exists():
+        with open_instance():
+            pass
+
+
 @contextmanager
 def open_instance() -> Iterator[DagsterInstance]:
     """Yield the instance of DAGSTER_HOME; without, one kept in a folder of its own here."""
@@ -46,7 +59,7 @@ def open_instance() -> Iterator[DagsterInstance]:
 
     from imagetl_assets.dagster_private import instance_in
 
-    with _alone(folder):
+    with _alone(folder), _made_whole(folder):
         if home:
             with _without_advice():
                 instance = DagsterInstance.get()
@@ -55,6 +68,34 @@ def open_instance() -> Iterator[DagsterInstance]:
         instance.get_dynamic_partitions("upstream_files")
     with instance:
         yield instance
+
+
+@contextmanager
+def _made_whole(folder: Path) -> Iterator[None]:
+    """Let Dagster make its databases in the block. Those that were only half made are made anew.
+
+    Dagster does not see that tables are missing if a process was killed while it made them.
+    """
+    unfinished = folder / _UNFINISHED
+    if unfinished.exists() and not _has_runs(folder):
+        for name in _DATABASES:
+            shutil.rmtree(folder / name, ignore_errors=True)
+    if not any((folder / name).exists() for name in _DATABASES):
+        unfinished.touch()
+    yield
+    unfinished.unlink(missing_ok=True)
+
+
+def _has_runs(folder: Path) -> bool:
+    """Return whether a run was recorded: then the databases are whole, and are to be kept."""
+    import sqlite3
+
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(folder / _DATABASES[0] / "runs.db")) as db,
+    ):
+        return db.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is not None
+    return False
 
 
 @contextmanager

@@ -67,8 +67,11 @@ def interrupted(folder: Path, kind: str, delay: float) -> tuple[str, list[str]]:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         return "hung", ["did not end"]
-    ended = "over before" if process.returncode == 0 else kind
-    return ended, [*_said(process.returncode, out, number), *_left(folder, process.pid, kind)]
+    code = process.returncode
+    ended = "over before" if code == 0 else kind
+    if (code, out) == (-number, ""):  # Python itself was still starting: shells say 128 + number
+        return ended, list(_left(folder, process.pid, kind))
+    return ended, [*_said(code, out, number), *_left(folder, process.pid, kind)]
 
 
 def _said(code: int, out: str, number: signal.Signals) -> Iterator[str]:

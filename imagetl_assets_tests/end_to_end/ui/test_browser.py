@@ -41,7 +41,7 @@ def test_the_graph_shows_four_assets_in_a_row(ui: Ui) -> None:
     assert [place["x"] for place in places] == sorted(place["x"] for place in places)
     heights = [place["y"] for place in places]
     assert max(heights) - min(heights) < 20  # the optional clips stand beside clip_gif
-    for kind in ("http", "gif", "dask"):
+    for kind in ("file", "gif", "dask"):
         expect(ui.page.get_by_text(kind).first).to_be_visible()
 
 
