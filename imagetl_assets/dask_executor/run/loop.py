@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dagster import DagsterEvent, DagsterEventType, MetadataValue
@@ -87,6 +88,10 @@ class Run:
                 yield from self._take(news)
             yield from self._time_limits.check()
             yield from state.active.plan_events_iterator(state.context)
+
+    @cached_property
+    def _own_facts(self) -> worker_check.Facts:
+        return worker_check.facts(self._state.config.same_environment)
 
     def report(self) -> Iterator[DagsterEvent]:
         """Store Dask's performance report of the run."""
@@ -175,9 +180,7 @@ class Run:
 
     def _take_answer(self, answered: WorkerAnswered) -> Iterator[DagsterEvent]:
         """Warn of a worker that differs from the run's process."""
-        warning = worker_check.warning(
-            answered.address, answered.answer, self._state.config.same_environment
-        )
+        warning = worker_check.warning(answered.address, answered.answer, self._own_facts)
         if warning is not None:
             event = DagsterEvent(
                 event_type_value=DagsterEventType.ENGINE_EVENT.value,

@@ -27,19 +27,19 @@ def question(environment: Sequence[str]) -> Callable[[], Facts]:
     return by_source(facts, environment)
 
 
-def warning(worker: str, answer: Facts | BaseException, environment: Sequence[str]) -> str | None:
+def warning(worker: str, answer: Facts | BaseException, own: Facts) -> str | None:
     """Return a warning of a worker that differs, or None if it does not.
 
     Args:
         worker: its address.
         answer: its facts, or the error that it had instead of an answer.
-        environment: names of the variables that are compared.
+        own: the facts of the run's process.
     """
     if isinstance(answer, BaseException):
         return None  # The worker is lost, or will be soon. That is noticed elsewhere.
     found = [
         _in_words(name, answer.get(name), value)
-        for name, value in facts(environment).items()
+        for name, value in own.items()
         if answer.get(name) != value
     ]
     if not found:

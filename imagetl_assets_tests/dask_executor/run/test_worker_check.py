@@ -108,7 +108,7 @@ def test_a_worker_that_joins_later_is_named(
 )
 def test_differences_are_told_without_secrets(name: str, value: str | None, told: str) -> None:
     theirs = {**worker_check.facts([SETTING]), name: value}
-    warning = worker_check.warning("tcp://worker", theirs, [SETTING])
+    warning = worker_check.warning("tcp://worker", theirs, worker_check.facts([SETTING]))
     assert warning is not None
     assert told in warning
     assert "s3cret" not in warning
@@ -118,7 +118,7 @@ def test_differences_are_told_without_secrets(name: str, value: str | None, told
 def test_variables_that_are_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TESTS_SECRET_KEY", "s3cret")
     theirs = {**worker_check.facts([]), "TESTS_SECRET_KEY": "word"}
-    warning = worker_check.warning("tcp://worker", theirs, ["TESTS_SECRET_KEY"])
+    warning = worker_check.warning("tcp://worker", theirs, worker_check.facts(["TESTS_SECRET_KEY"]))
     assert warning is not None
     assert "another secret in TESTS_SECRET_KEY" in warning
 
