@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from dagster import DagsterEventType, DagsterInstance
 from distributed import Client
+from upath import UPath
 
 from imagetl_assets.dask_executor.worker.sender import MessageSender
 from imagetl_assets_tests.dask_executor.jobs import mark_job
+from testbed import object_store
 from testbed.dagster_runs import Marks, local_instance, run_job
 from testbed.dask_cluster import DaskProcesses
 from testbed.histories import events
@@ -128,3 +131,28 @@ def test_an_instance_that_keeps_no_logs_keeps_no_report(
         with run_job(mark_job, instance, run_config=config, tags=marks.tags) as result:
             assert result.success
         assert f"{manager} keeps nothing" in report_event(instance, result.run_id).message
+
+
+def test_the_report_is_kept_in_a_bucket_with_the_compute_logs(
+    own_cluster: Callable[..., DaskProcesses], tmp_path: Path, marks: Marks
+) -> None:
+    pytest.importorskip("dagster_aws", reason="needs dagster-aws: pip install -e '.[deploy]'")
+    if absent := object_store.missing("moto"):
+        pytest.skip(absent)
+    with object_store.moto(tmp_path / "moto") as store, object_store.reached(store):
+        bucket = object_store.new_bucket(store)
+        logs = {
+            "module": "dagster_aws.s3",
+            "class": "S3ComputeLogManager",
+            "config": {"bucket": bucket, "endpoint_url": store.url, "prefix": "logs"},
+        }
+        config = own_cluster(1).run_config(performance_report=True)
+        with local_instance(tmp_path, compute_logs=logs) as instance:
+            with run_job(mark_job, instance, run_config=config, tags=marks.tags) as result:
+                assert result.success
+            metadata = report_event(instance, result.run_id).engine_event_data.metadata
+        page = requests.get(metadata["performance_report"].value, timeout=10)
+        assert "Dask Performance Report" in page.text
+        folder = f"s3://{bucket}/logs/storage/{result.run_id}/compute_logs/"
+        assert metadata["file"].value.startswith(folder)
+        assert [name for name in UPath(folder).fs.ls(folder) if "report" not in name]  # the logs
