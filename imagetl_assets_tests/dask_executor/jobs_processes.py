@@ -68,6 +68,17 @@ def multiprocessing_job() -> None:
 
 
 @op(tags=ISOLATED)
+def leaves_a_process(context: OpExecutionContext) -> int:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    return child.pid
+
+
+@job(executor_def=dask_executor)
+def leaving_job() -> None:
+    leaves_a_process()
+
+
+@op(tags=ISOLATED)
 def exits_at_once(context: OpExecutionContext) -> None:
     context.log.info("the last words")
     print("printed before", flush=True)

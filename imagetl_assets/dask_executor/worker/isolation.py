@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -40,6 +41,9 @@ INTERRUPT_SECONDS = 1.0
 
 EXIT_SECONDS = 5.0
 """How long a process may take to end after its step has. It is killed then."""
+
+LEFTOVER_SECONDS = 1.0
+"""How long what a process has left running may take to end. It is killed then."""
 
 _MAIN = "from imagetl_assets.dask_executor.worker.step_process import main; main()"
 _MAIN_WITH_PATH = f"import json, sys; sys.path[:] = json.loads(sys.argv.pop()); {_MAIN}"
@@ -73,7 +77,7 @@ def run_in_a_process(
                 process.give((*given, pickle.dumps((place, captured, dask))))
                 process.follow(sender)
         finally:
-            process.kill()
+            process.close()
     if process.told_end:
         return
     if process.interrupted:
@@ -93,7 +97,6 @@ class StepProcess:
         self.interrupted = self.told_end = False
         self._python = isolation.python or sys.executable
         self._heard = False
-        self._lock = threading.Lock()  # While it is held, the process is not forgotten.
         self._connection, its_end = Pipe()
         fd = its_end.fileno()
         try:
@@ -139,17 +142,19 @@ class StepProcess:
     def interrupt(self) -> None:
         """Have Dagster interrupt the step, and kill the process if that takes too long."""
         self.interrupted = True
-        with self._lock:
-            if self._process.returncode is None:
-                self._process.send_signal(signal.SIGTERM)
+        self._process.terminate()
         self._kill_after(INTERRUPT_SECONDS)
 
     def kill(self) -> None:
         """Kill the process, if it has not ended, with all that it has started."""
-        with self._lock:
-            if self._process.returncode is None:
-                self._kill_group()
+        if self._process.returncode is None:
+            self._signal_group(signal.SIGKILL)
         self._ended.join()
+
+    def close(self) -> None:
+        """Leave nothing of the process."""
+        self.kill()
+        self._connection.close()
 
     def how_it_died(self, step_key: str) -> str:
         """Return in a sentence how the process has ended, although the step had not."""
@@ -172,19 +177,28 @@ class StepProcess:
         timer.daemon = True
         timer.start()
 
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+    def _signal_group(self, number: int) -> bool:
+        """Send a signal to the process and what it has started; returns whether any is there."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):  # macOS has the latter for what has ended
+            return False
+        return True
 
     def _wait(self) -> None:
         """Wait for the end of the process, and end what it has left running.
 
-        The connection is closed by that at the latest, as nobody has its other end any more.
+        What takes care of leaked resources, as multiprocessing's resource tracker does, ends by
+        itself then, and heeds no SIGTERM.
         """
-        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-        with self._lock:
-            self._kill_group()  # Its number is still its own.
-            self._process.wait()
+        self._process.wait()
+        deadline = time.monotonic() + LEFTOVER_SECONDS
+        left = self._signal_group(signal.SIGTERM)
+        while left and time.monotonic() < deadline:
+            time.sleep(LEFTOVER_SECONDS / 50)
+            left = self._signal_group(0)
+        if left:
+            self._signal_group(signal.SIGKILL)
 
 
 def _program(isolation: Isolation, fd: int) -> list[str]:

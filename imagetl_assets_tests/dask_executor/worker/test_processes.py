@@ -70,6 +70,14 @@ def test_a_process_that_dies_is_a_failure_of_its_step(
         assert "printed before" in output_of(result, instance, "exits_at_once")
 
 
+def test_what_a_step_has_left_running_ends_with_its_process(
+    one_worker: DaskProcesses, instance: DagsterInstance
+) -> None:
+    with run_job(jobs.leaving_job, instance, run_config=one_worker.run_config()) as result:
+        pid = result.output_for_node("leaves_a_process")
+    wait_for(lambda: has_ended(pid))
+
+
 def output_of(result: JobExecutionResult, instance: DagsterInstance, step_key: str) -> str:
     """What a step has printed, as the UI shows it."""
     events = [
@@ -100,7 +108,7 @@ def test_a_run_that_is_stopped_leaves_no_process_of_a_step(
     run.process.send_signal(signal.SIGTERM)
     wait_for(lambda: run.status is DagsterRunStatus.CANCELED, seconds=15)
     run.wait()
-    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    wait_for(lambda: all(map(has_ended, pids)))
     assert worker_pid(one_worker) == worker  # It was not started anew.
 
 
@@ -113,7 +121,15 @@ def test_a_worker_that_dies_takes_the_process_of_its_step_along(
         assert result.success
     first, second = map(int, marks.of("kills_its_worker_once"))
     assert first != second
-    assert not psutil.pid_exists(first)
+    wait_for(lambda: has_ended(first))
+
+
+def has_ended(pid: int) -> bool:
+    """Also if nobody has taken note of that: a container may have nobody who does."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def worker_pid(dask: DaskProcesses) -> int:
