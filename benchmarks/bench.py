@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.contenders import ContenderFailed
-from benchmarks.results import OURS, TIME, Measurement
+from benchmarks.results import OURS, TIME, TIME_FOR_EACH, Measurement
 
 Figures = Mapping[str, float]
 """The value of each figure of one round, in the unit of `UNITS`, or in MB."""
 
-UNITS = {TIME: "s", "PSNR": "dB", "SSIM": "%"}
+UNITS = {TIME: "s", TIME_FOR_EACH: "ms", "PSNR": "dB", "SSIM": "%"}
 
 say = partial(print, flush=True)
 

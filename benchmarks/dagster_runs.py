@@ -3,7 +3,7 @@
     python -m benchmarks.dagster_runs EXECUTOR WORKERS
 
 In each turn it is given the URL of a bundle; or a number of bundles, which one run is to process:
-`bundle-0.img` and so on, in `IMAGETL_UPSTREAM`.
+`bundle-0.img` and so on, in `IMAGETL_UPSTREAM`; or `steps` and a number of trivial mapped steps.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ DEFINITIONS = {
     "multiprocess": ("benchmarks.dagster_jobs", "multiprocess"),
     "in_process": ("benchmarks.dagster_jobs", "in_process"),
 }
+STEPS_TURN = "steps"
 ASSETS = frozenset(map(AssetKey, ("raw_data_file", "frames", "frame_files", "clip_gif")))
 
 
@@ -48,6 +49,7 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
     several = repository.get_reconstructable_job("__ASSET_JOB").get_subset(
         asset_selection=ASSETS, asset_check_selection=frozenset()
     )
+    mapped = ReconstructableJob.for_module("benchmarks.step_jobs", "mapped_ours")
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
     with ExitStack() as stack:
         home = Path("dagster_home")
@@ -71,6 +73,9 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
                 instance.add_dynamic_partitions("upstream_files", names)
                 first, last = ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG
                 execute(several, {first: names[0], last: names[-1]})
+            elif what.startswith(STEPS_TURN):
+                count = int(what.removeprefix(STEPS_TURN))
+                execute(mapped, {}, numbers={"config": {"count": count}})
             else:
                 config_of_file = {"config": {"url": what}}
                 execute(one_file, {PARTITION_NAME_TAG: "bundle.img"}, raw_data_file=config_of_file)

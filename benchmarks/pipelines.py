@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.bench import Bench, Figures
-from benchmarks.contenders import Contender, ContenderFailed, at_work
+from benchmarks.contenders import Contender, ContenderFailed, Turn, at_work
 from benchmarks.environments import PEERS, NotInstallable, environment, versions
 from benchmarks.results import OURS, TIME
 
@@ -114,4 +114,9 @@ def run_once(contender: Contender, url: str, frames: int) -> Figures:
     stored = sum(1 for _ in contender.folder.rglob("frame_*.gif"))
     if stored != frames or not any(contender.folder.rglob("clip.gif")):
         raise ContenderFailed(f"it has stored {stored:,} of {frames:,} frames, or no clip")
+    return figures_of(turn)
+
+
+def figures_of(turn: Turn) -> Figures:
+    """Return what a turn has needed, by the names of the figures."""
     return {TIME: turn.seconds, MAIN_MEMORY: turn.main_mb, LARGEST_MEMORY: turn.largest_mb}

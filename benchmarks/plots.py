@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.pipelines import LARGEST_MEMORY
-from benchmarks.results import OURS, TIME, Measurement, Series
+from benchmarks.results import OURS, TIME, TIME_FOR_EACH, Measurement, Series
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,9 +44,21 @@ def frames(results: Mapping[str, Measurement], path: Path) -> None:
         axes[0].legend(frameon=False, labelcolor=_TEXT, fontsize=9)
 
 
+def growth(results: Mapping[str, Measurement], path: Path) -> None:
+    """Draw how time for each and memory change as the work grows, both from its least amount on."""
+    if "growth" not in results:
+        return
+    measured = results["growth"]
+    with _figure(2, path, height=3.6) as axes:
+        _growth(axes[0], measured, TIME_FOR_EACH, "time for each, relative")
+        _growth(axes[1], measured, LARGEST_MEMORY, "memory of the largest process, relative")
+        axes[0].legend(frameon=False, labelcolor=_TEXT, fontsize=9)
+
+
 PLOTS: Mapping[str, tuple[str, Plot]] = {
     "runs": ("Time of a run, warm and cold", runs),
     "frames": ("Time and memory over the number of frames", frames),
+    "growth-plot": ("Time for each and memory over the amount of work", growth),
 }
 """What each plot shows, and what draws it."""
 
@@ -113,6 +126,26 @@ def _lines(axis: Axes, measured: Measurement, figure: str, label: str) -> None:
     _plain_numbers(axis.yaxis)
     axis.grid(color=_TEXT, alpha=0.25)
     axis.set_xlabel("frames")
+    axis.set_title(label)
+
+
+def _growth(axis: Axes, measured: Measurement, figure: str, label: str) -> None:
+    """Draw a line for each kind of work, relative to its least amount."""
+    kinds: dict[str, list[Series]] = defaultdict(list)
+    for series in measured.series:
+        if series.figure == figure:
+            kinds[series.work.split(maxsplit=1)[1]].append(series)
+    for (kind, found), colour in zip(kinds.items(), (_OURS, *_OTHERS), strict=False):
+        found.sort(key=_count)
+        amounts = [_count(series) / _count(found[0]) for series in found]
+        figures = [series.median / found[0].median for series in found]
+        label_of_kind = f"{kind}, from {_count(found[0]):,} on"
+        axis.plot(amounts, figures, "o-", color=colour, label=label_of_kind)
+    axis.set_xscale("log")
+    _plain_numbers(axis.xaxis)
+    axis.set_ylim(bottom=0)
+    axis.grid(color=_TEXT, alpha=0.25)
+    axis.set_xlabel("times as much work")
     axis.set_title(label)
 
 

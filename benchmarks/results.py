@@ -11,6 +11,8 @@ from typing import Any
 
 OURS = "imagetl"
 TIME = "time"
+TIME_FOR_EACH = "time for each"
+"""Frame, step, bundle or GB: what stays as it is where nothing grows faster than the work."""
 
 
 @dataclass

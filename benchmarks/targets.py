@@ -12,6 +12,7 @@ from benchmarks.comparisons.steps import DAGSTER_DASK
 from benchmarks.pipelines import (
     FUTURES,
     LARGEST_MEMORY,
+    LOOP,
     MULTIPROCESS,
     ORIGINAL,
     PREFECT3,
@@ -62,12 +63,13 @@ class Outcome:
 
 _WARM, _COLD = "27 frames, warm", "27 frames, from the shell's prompt"
 HEADLINES = (
-    Headline(_WARM, "real-bundle", "27 frames", ORIGINAL.name, 0.45),
+    Headline(_WARM, "real-bundle", "27 frames", ORIGINAL.name, 0.3),
     Headline(_WARM, "real-bundle", "27 frames", PREFECT3.name),
     Headline(_WARM, "real-bundle", "27 frames", MULTIPROCESS.name),
-    Headline(_WARM, "real-bundle", "27 frames", FUTURES.name, 3),
-    Headline("1,000 frames", "many-frames", "1,000 frames", ORIGINAL.name, 0.05),
+    Headline(_WARM, "real-bundle", "27 frames", FUTURES.name, 2.5),
+    Headline("1,000 frames", "many-frames", "1,000 frames", ORIGINAL.name, 0.03),
     Headline("1,000 frames", "many-frames", "1,000 frames", FUTURES.name, 3),
+    Headline("10,000 frames", "many-frames", "10,000 frames", LOOP.name, 0.5),
     Headline(
         "1,000 frames, largest process",
         "many-frames",
@@ -76,8 +78,15 @@ HEADLINES = (
         0.35,
         LARGEST_MEMORY,
     ),
-    Headline(_COLD, "cold", "27 frames", ORIGINAL.name, 0.75),
+    Headline(_COLD, "cold", "27 frames", ORIGINAL.name, 0.35),
     Headline(_COLD, "cold", "27 frames", PREFECT3.name),
+    Headline(
+        "27 frames, from bucket to bucket",
+        "object-store",
+        "27 frames, from bucket to bucket",
+        SCRIPT,
+        2,
+    ),
     Headline(
         "1,000 frames, from bucket to bucket",
         "object-store",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.bench import Bench
 from benchmarks.comparisons.clip import clip
 from benchmarks.comparisons.conversion import conversion
+from benchmarks.comparisons.growth import growth
 from benchmarks.comparisons.object_store import object_store
 from benchmarks.comparisons.pipeline import cold, many_frames, real_bundle
 from benchmarks.comparisons.replacements import replacements
@@ -36,5 +37,6 @@ COMPARISONS = {
         "What replaced parts of Dagster save: 27 frames, warm", replacements
     ),
     "sources": Comparison("Photos from archives and folders", sources),
+    "growth": Comparison("Growth: a hundred times as many frames, and so on", growth),
     "scaling": Comparison("More workers, more bundles", scaling),
 }
