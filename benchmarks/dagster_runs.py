@@ -3,11 +3,13 @@
     python -m benchmarks.dagster_runs EXECUTOR WORKERS
 
 In each turn it is given the URL of a bundle; or a number of bundles, which one run is to process:
-`bundle-0.img` and so on, in `IMAGETL_UPSTREAM`; or `steps` and a number of trivial mapped steps.
+`bundle-0.img` and so on, in `IMAGETL_UPSTREAM`; or `steps` and a number of trivial mapped steps. Or a
+JSON object: the `assets` that are to be made, and the config of their `ops`.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -46,9 +48,8 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
     one_file = repository.get_reconstructable_job("image_etl")
     one_file.get_definition()
     # A backfill runs this job. `image_etl` itself is always about one partition.
-    several = repository.get_reconstructable_job("__ASSET_JOB").get_subset(
-        asset_selection=ASSETS, asset_check_selection=frozenset()
-    )
+    all_assets = repository.get_reconstructable_job("__ASSET_JOB")
+    several = all_assets.get_subset(asset_selection=ASSETS, asset_check_selection=frozenset())
     mapped = ReconstructableJob.for_module("benchmarks.step_jobs", "mapped_ours")
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
     with ExitStack() as stack:
@@ -68,7 +69,15 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
             assert result.success
 
         def run(what: str) -> None:
-            if what.isdecimal():
+            file = {PARTITION_NAME_TAG: "bundle.img"}
+            if what.startswith("{"):
+                asked = json.loads(what)
+                job = all_assets.get_subset(
+                    asset_selection=frozenset(map(AssetKey, asked["assets"])),
+                    asset_check_selection=frozenset(),
+                )
+                execute(job, file, **asked["ops"])
+            elif what.isdecimal():
                 names = [f"bundle-{number}.img" for number in range(int(what))]
                 instance.add_dynamic_partitions("upstream_files", names)
                 first, last = ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG
@@ -78,7 +87,7 @@ def prepared(executor: str, workers: int) -> Iterator[Run]:
                 execute(mapped, {}, numbers={"config": {"count": count}})
             else:
                 config_of_file = {"config": {"url": what}}
-                execute(one_file, {PARTITION_NAME_TAG: "bundle.img"}, raw_data_file=config_of_file)
+                execute(one_file, file, raw_data_file=config_of_file)
 
         yield run
 

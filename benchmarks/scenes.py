@@ -26,6 +26,13 @@ def scenes(frames: int = FRAMES) -> dict[str, list[bytes]]:
     return {name: list(make()) for name, make in made.items()}
 
 
+def panorama(size: tuple[int, int]) -> PIL.Image.Image:
+    """Return the photo in a size of its own, in pixels."""
+    from PIL import Image
+
+    return _photo().resize(size, Image.Resampling.BICUBIC)
+
+
 def _photo() -> PIL.Image.Image:
     from matplotlib import get_data_path
     from PIL import Image

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from benchmarks.comparisons.conversion import ONE_PALETTE
+from benchmarks.comparisons.films import ONE_CORE, TWO_THREADS, VIDEO, photos_work
 from benchmarks.comparisons.object_store import SCRIPT
 from benchmarks.comparisons.sources import FIRST_TIME, FOUR_NEWLINES
 from benchmarks.comparisons.steps import DAGSTER_DASK
@@ -109,6 +110,8 @@ HEADLINES = (
         FIRST_TIME,
         0.1,
     ),
+    Headline(VIDEO, "films", VIDEO, ONE_CORE, 0.6),
+    Headline(photos_work(), "films", photos_work(), TWO_THREADS, 1.2),
     Headline("28 trivial steps", "steps", "28 static steps", DAGSTER_DASK),
 )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.bench import Bench
 from benchmarks.comparisons.clip import clip
 from benchmarks.comparisons.conversion import conversion
+from benchmarks.comparisons.films import films
 from benchmarks.comparisons.growth import growth
 from benchmarks.comparisons.object_store import object_store
 from benchmarks.comparisons.pipeline import cold, many_frames, real_bundle
@@ -37,6 +38,7 @@ COMPARISONS = {
         "What replaced parts of Dagster save: 27 frames, warm", replacements
     ),
     "sources": Comparison("Photos from archives and folders", sources),
+    "films": Comparison("Films: a video to a GIF, photos to an MP4", films),
     "growth": Comparison("Growth: a hundred times as many frames, and so on", growth),
     "scaling": Comparison("More workers, more bundles", scaling),
 }

@@ -20,8 +20,10 @@ from imagetl_assets.images.bundle import is_sequential
 from imagetl_assets.mapped_steps import MAX_MAPPED_STEPS, MAX_SEQUENTIAL_STEPS
 from imagetl_assets.records import FrameFiles, FrameIndex
 
-# About 2 s of work for x264 on one core.
-_PIXELS_OF_SEGMENT = 128_000_000
+# One to three seconds of work for x264 on one core.
+_PIXELS_OF_SEGMENT = 32_000_000
+# Each segment begins with a key frame, which is large. x264 has one in 250 frames at least.
+_PICTURES_OF_SEGMENT = 100
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def _in_turn(sources: Mapping[str, FilmSource], every: int) -> Iterator[tuple[st
 def _number_of_segments(source: FilmSource, every: int) -> int:
     most = MAX_SEQUENTIAL_STEPS if is_sequential(source.index.kind) else MAX_MAPPED_STEPS
     wanted = math.ceil(_pixels(source, every) / _PIXELS_OF_SEGMENT)
-    return max(1, min(wanted, most, len(source.files.frames) // every))
+    pictures = len(source.files.frames) // every
+    return max(1, min(wanted, most, pictures // _PICTURES_OF_SEGMENT))
 
 
 def _pixels(source: FilmSource, every: int) -> int:

@@ -12,6 +12,7 @@ from imagetl_assets.images.bundle import FrameImage, FrameSpan
 from imagetl_assets.images.decode import exif_time
 from imagetl_assets.images.edit import FrameInfo
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.new_size import NewSize
 from imagetl_assets.records import FrameIndex, RawFile
 from imagetl_assets.storage import FileChanged, FileState
 from imagetl_assets.storage.partition_folder import PartitionFolder
@@ -26,7 +27,7 @@ def images_at(
         Failure: the raw file is not the one that the index is about.
     """
     try:
-        yield from bundle.images(index.kind, _RawFile(folder, index.raw), spans)
+        yield from bundle.images(index.kind, _RawFile(folder, index.raw, index.edit.resize), spans)
     except (FileChanged, FileNotFoundError):
         raise raw_file_changed(folder, index.raw) from None
 
@@ -45,6 +46,7 @@ class _RawFile:
 
     folder: PartitionFolder
     raw: RawFile
+    resize: NewSize | None
 
     def read(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
         path = self.folder.path(self.raw.path)

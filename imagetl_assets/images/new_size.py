@@ -57,6 +57,33 @@ def new_size(text: str) -> NewSize:
     return int(number) / 100 if text.endswith("%") else _side(number)
 
 
+def scaled_size(resize: NewSize | None, width: int, height: int) -> tuple[int, int] | None:
+    """Return the size that a picture may have already when it is brought to the new size.
+
+    It does not change what comes of it: who has a picture in this size and resizes it, changes no
+    pixel. So who decodes a picture may leave pixels out at once.
+
+    >>> scaled_size(480, 1920, 1080), scaled_size(Box(320, 320), 1920, 1080)
+    ((480, 270), (320, 180))
+
+    Returns:
+        Width and height; None if there is no such size, or if it would not be smaller.
+    """
+    if isinstance(resize, Box) and resize.how != "crop":
+        factor = min(resize.width / width, resize.height / height)
+        new_width, new_height = resize.width, resize.height
+        if height * resize.width > width * resize.height:
+            new_width = round(width / height * resize.height)
+        else:
+            new_height = round(height / width * resize.width)
+    elif isinstance(resize, int):
+        factor = resize / width
+        new_width, new_height = resize, round(height * factor)
+    else:
+        return None
+    return (max(1, new_width), max(1, new_height)) if factor < 1 else None
+
+
 def in_box(picture: PIL.Image.Image, box: Box) -> PIL.Image.Image:
     """Return a picture, which is RGB or RGBA, as it is in a box."""
     from PIL import Image, ImageOps

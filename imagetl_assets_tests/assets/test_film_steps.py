@@ -45,6 +45,7 @@ FRAMES = 12
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """A segment has four of the pictures below, or of those of a small bundle."""
     monkeypatch.setattr(film_segments, "_PIXELS_OF_SEGMENT", 4 * 64 * 48)
+    monkeypatch.setattr(film_segments, "_PICTURES_OF_SEGMENT", 1)
     monkeypatch.setenv("IMAGETL_CLIPS", "mp4")
 
 

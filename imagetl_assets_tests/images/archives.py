@@ -18,14 +18,16 @@ from imagetl_assets.images.bundle import (
     kind_of,
 )
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.new_size import NewSize
 from imagetl_assets.images.window import Window
 
 
 class InMemory:
     """A bundle that is in memory, as mapped steps read one."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, resize: NewSize | None = None) -> None:
         self._data = data
+        self.resize = resize
 
     def read(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
         for offset, length in spans:

@@ -15,7 +15,9 @@ from PIL import Image
 
 from imagetl_assets.images.bundle import FrameImage, FrameSpan, find_frames, images
 from imagetl_assets.images.bundles.video import choose
+from imagetl_assets.images.edit import resized
 from imagetl_assets.images.errors import BundleError
+from imagetl_assets.images.new_size import Box, NewSize
 from imagetl_assets_tests.images.archives import InMemory, kind_name
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="`ffmpeg` is not installed")
@@ -44,9 +46,11 @@ def spans_of(data: bytes) -> list[FrameSpan]:
     return [piece for piece in find_frames(io.BytesIO(data)) if isinstance(piece, FrameSpan)]
 
 
-def shown(data: bytes, spans: Sequence[FrameSpan]) -> list[tuple[Image.Image, float]]:
+def shown(
+    data: bytes, spans: Sequence[FrameSpan], resize: NewSize | None = None
+) -> list[tuple[Image.Image, float]]:
     found = []
-    for image in images("video", InMemory(data), spans):
+    for image in images("video", InMemory(data, resize), spans):
         assert isinstance(image, FrameImage), image
         assert not isinstance(image.data, bytes)
         found.append((image.data, image.duration_ms or 0))
@@ -106,6 +110,41 @@ def test_rotation_and_pixels_that_are_not_square(tmp_path: Path) -> None:
     wide = video(tmp_path, "wide.mp4", "-vf", "setsar=4/3")
     (picture, _), *_ = shown(wide, spans_of(wide)[:1])
     assert picture.size == (213, 120)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["upright", "turned"])
+@pytest.mark.parametrize(
+    ("resize", "size", "at_once"),
+    [
+        (107, (107, 60), True),
+        (Box(60, 60), (60, 34), True),
+        (Box(60, 60, "pad"), (60, 60), True),
+        (Box(60, 60, "crop"), (60, 60), False),
+        (0.5, (106, 60), False),
+        (400, (400, 225), False),
+    ],
+)
+def test_pictures_are_made_smaller_as_they_are_decoded(
+    tmp_path: Path, resize: NewSize, size: tuple[int, int], at_once: bool, turned: bool
+) -> None:
+    """Pixels are not square in this video, and it may be turned. It looks the same."""
+    data = video(tmp_path, "x.mp4", "-vf", "setsar=4/3", "-t", "0.1")
+    if turned:
+        turn = ["-c", "copy", "-metadata:s:v", "rotate=270"]
+        ffmpeg(tmp_path, "-i", "x.mp4", *turn, "turned.mp4")
+        data = (tmp_path / "turned.mp4").read_bytes()
+    spans = spans_of(data)
+    ((full, _),) = shown(data, spans)
+    ((picture, _),) = shown(data, spans, resize)
+    expected, made = (resized(one, resize, 10**6) for one in (full, picture))
+    assert (picture.size != full.size) == at_once
+    if not turned:
+        assert made.size == size
+    if at_once:
+        assert made.size == expected.size
+        assert difference(made, expected) < 8
+        if made.size == picture.size:
+            assert made.tobytes() == picture.tobytes()
 
 
 def test_large_videos_have_the_colours_of_their_standard(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple, Protocol
 from msgspec import Meta, Struct
 
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.new_size import NewSize
 from imagetl_assets.images.window import Window
 
 if TYPE_CHECKING:
@@ -122,6 +123,13 @@ class BundleReader(Protocol):
 
     def open(self) -> BinaryIO:
         """Open the bundle for reading from any position."""
+
+    @property
+    def resize(self) -> NewSize | None:
+        """The size that pictures are brought to afterwards.
+
+        A kind that has to decode them may return them smaller already, see `scaled_size`.
+        """
 
 
 class BundleKind(Protocol):

@@ -4,7 +4,9 @@ Strategy: the packets of a stream tell when each frame is shown, without decodin
 frame, decoding begins at the key frame before it. So each mapped step decodes its own stretch.
 `choose` takes some frames of a video: those of a stretch of time, or so many in a second.
 
-Frames are turned as the video says, and stretched if its pixels are not square.
+Frames are turned as the video says, and stretched if its pixels are not square. If they are to be
+made smaller, they are at once, where their colours are converted: that takes a sixth of the time of
+doing so with a picture in its full size.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from imagetl_assets.images.bundles.kind import (
 )
 from imagetl_assets.images.errors import BundleError, ImageError
 from imagetl_assets.images.image_formats import sniff
+from imagetl_assets.images.new_size import NewSize, scaled_size
 from imagetl_assets.images.window import Window
 
 if TYPE_CHECKING:
@@ -83,7 +86,7 @@ class Video:
         at = 0
         with bundle.open() as file:
             try:
-                for number, picture in _decoded(file, spans):
+                for number, picture in _decoded(file, spans, bundle.resize):
                     for _ in range(at, number):
                         yield ImageError("the video has no such frame: it is damaged")
                     yield FrameImage(picture, None, spans[number].detail[2] / 1000)
@@ -158,31 +161,41 @@ def _times(container: InputContainer) -> Iterator[tuple[int, int]]:
             yield at, packet.duration or 1
 
 
-def _decoded(file: BinaryIO, spans: Sequence[FrameSpan]) -> Iterator[tuple[int, PIL.Image.Image]]:
+def _decoded(
+    file: BinaryIO, spans: Sequence[FrameSpan], resize: NewSize | None
+) -> Iterator[tuple[int, PIL.Image.Image]]:
     """Yield the position in `spans` and the picture of each that the video gives, in order."""
     with _opened(file) as container:
         stream = container.streams.video[0]
         wanted = {span.detail[0]: position for position, span in enumerate(spans)}
         begin, last = min(wanted), max(wanted)
+        stream.codec_context.thread_count = 1  # other cores have stretches of their own
         container.seek(begin, stream=stream)
         stretch = stream.sample_aspect_ratio or Fraction(1)
         for frame in container.decode(stream):
             at = frame.dts if frame.pts is None else frame.pts
             if at in wanted:
-                yield wanted[at], _picture(frame, stretch)
+                yield wanted[at], _picture(frame, stretch, resize)
             if at is not None and at >= last:
                 return
 
 
-def _picture(frame: VideoFrame, stretch: Fraction) -> PIL.Image.Image:
-    """Return a frame as it is to be seen."""
-    from av.video.reformatter import Colorspace
+def _picture(frame: VideoFrame, stretch: Fraction, resize: NewSize | None) -> PIL.Image.Image:
+    """Return a frame as it is to be seen; already smaller, if it is to be resized."""
+    from av.video.reformatter import Colorspace, Interpolation
 
+    width, height = frame.width, frame.height
+    if stretch > 0:
+        width = max(1, round(width * stretch))
+    if frame.rotation % 180 == 0 and (smaller := scaled_size(resize, width, height)):
+        width, height = smaller
+    elif frame.rotation % 180 == 90 and (smaller := scaled_size(resize, height, width)):
+        height, width = smaller
     options: dict[str, Any] = {}
+    if (width, height) != (frame.width, frame.height):
+        options = {"width": width, "height": height, "interpolation": Interpolation.LANCZOS}
     unknown = frame.colorspace == _UNKNOWN and frame.height >= _HIGH_DEFINITION
     if frame.colorspace == _BT709 or unknown:
         options["src_colorspace"] = Colorspace.ITU709
     picture: PIL.Image.Image = frame.to_image(**options)  # type: ignore[no-untyped-call]
-    if stretch > 0 and stretch != 1:
-        picture = picture.resize((max(1, round(picture.width * stretch)), picture.height))
     return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
