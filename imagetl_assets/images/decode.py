@@ -93,6 +93,8 @@ def exif_time(data: bytes) -> float | None:
 
     if data.startswith(gif.SIGNATURES):
         return None
+    if data.startswith(png.SIGNATURE) and not png.has_exif(data):
+        return None  # Pillow would decode all of it, as EXIF data may come last
     try:
         with opened(io.BytesIO(data)) as picture:
             exif = picture.getexif()

@@ -6,6 +6,7 @@ import io
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from imagetl_assets.images.decode import exif_time
 from imagetl_assets.images.edit import Edit, EditError, FrameInfo, caption_text
@@ -127,3 +128,20 @@ def test_when_a_photo_was_taken() -> None:
     exif.get_ifd(0x8769)[0x9003] = "not a time"
     for data in (encode(PICTURE, "JPEG", exif=exif), encode(PICTURE, "PNG"), b"", b"\xff\xd8\xff"):
         assert exif_time(data) is None
+
+
+def test_a_png_is_not_decoded_to_learn_when_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pillow does, as EXIF data may come last in it."""
+    exif = Image.Exif()
+    exif[0x0132] = "2024:05:06 07:08:09"
+    first = encode(PICTURE, "PNG", exif=exif)
+    begin = first.index(b"eXIf") - 4
+    end = begin + 12 + int.from_bytes(first[begin : begin + 4], "big")
+    last = first[:begin] + first[end:-12] + first[begin:end] + first[-12:]
+    text = PngInfo()
+    profile = b"Exif\0\0" + exif.tobytes()
+    text.add_text("Raw profile type exif", f"\nexif\n{len(profile):8}\n{profile.hex()}\n")
+    for data in (first, last, encode(PICTURE, "PNG", pnginfo=text)):
+        assert exif_time(data) == 1_714_979_289
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", lambda self: pytest.fail("decoded"))
+    assert exif_time(encode(PICTURE, "PNG")) is None

@@ -28,6 +28,8 @@ _NEED_NOT_BE_KNOWN = 0x20  # the bit of a chunk's first byte that says so (secti
 _SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9}
 _COMPRESSED = {b"iCCP", b"zTXt"}
 
+_EXIF_TEXT = b"Raw profile type exif\0"
+
 # Chunks that need not be understood, but without which another picture would be seen.
 _SEEN = {b"tRNS", b"acTL", b"fcTL", b"fdAT"}
 
@@ -47,6 +49,13 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         if kind == b"IEND":
             return
         at = end
+
+
+def has_exif(data: bytes) -> bool:
+    """Tell whether there are EXIF data: in a chunk, or in a text, as older programs write them."""
+    return any(
+        kind == b"eXIf" or data.startswith(_EXIF_TEXT, start + 8) for kind, start, _ in chunks(data)
+    )
 
 
 def sound(data: bytes) -> bytes:
