@@ -3,8 +3,8 @@
     python -m benchmarks.dagster_runs EXECUTOR WORKERS
 
 In each turn it is given the URL of a bundle; or a number of bundles, which one run is to process:
-`bundle-0.img` and so on, in `IMAGETL_UPSTREAM`; or `steps` and a number of trivial mapped steps. Or a
-JSON object: the `assets` that are to be made, and the config of their `ops`.
+`bundle-0.img` and so on, in `IMAGETL_UPSTREAM`; or `steps` and a number of trivial mapped steps. Or
+a JSON object: the `assets` that are to be made, and the config of their `ops`.
 """
 
 from __future__ import annotations
