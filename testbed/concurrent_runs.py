@@ -16,7 +16,7 @@ def run_at_the_same_time(
 ) -> list[str]:
     """The ids of `count` runs of a job, after asserting that they have succeeded."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "imagetl_assets.dask_executor.executor"])
+    context.set_forkserver_preload([__name__, "imagetl_assets.dask_executor.run.execution"])
     with ProcessPoolExecutor(count, mp_context=context) as processes:
         runs = [
             processes.submit(_run, reconstructable(job), instance.get_ref(), options)

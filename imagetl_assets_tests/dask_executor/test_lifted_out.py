@@ -22,6 +22,7 @@ def mapped():
 
 
 if __name__ == "__main__":
+    print("Dask:", "distributed" in sys.modules)  # Definitions are loaded without it.
     from program import mapped
 
     config = {
@@ -57,6 +58,7 @@ def test_the_executor_runs_a_job_without_the_rest_of_the_project(tmp_path: Path)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
+        "Dask: False",
         "total: 6",
         "rest: []",
         f"from: {package / '__init__.py'}",

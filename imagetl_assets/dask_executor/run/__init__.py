@@ -1,5 +1,6 @@
 """What happens in the run's process: it drives the plan, and lets Dask workers run the steps.
 
+- `execution`: opens a cluster for a plan, and runs it there
 - `loop`: the loop of a run; start reading here
 - `needs`: what the tags of a step ask for
 - `ready_steps`: steps that can run, and how they are put together in batches
