@@ -1,5 +1,6 @@
 """Jobs whose steps run in processes of their own, and what is hard on a process."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -151,7 +152,7 @@ def in_the_worker() -> int:
     return os.getpid()
 
 
-@op(tags={ISOLATE_TAG: '{"env": {"GREETING": "hello"}}'})
+@op(tags={ISOLATE_TAG: json.dumps({"python": sys.executable, "env": {"GREETING": "hello"}})})
 def greeted() -> str:
     return os.environ["GREETING"]
 
