@@ -2,7 +2,8 @@
 
 Apache (mod_autoindex), nginx (autoindex), `python -m http.server` and others write such pages.
 There is no standard for them, so only the links count: those that lead to a file directly below the
-page. Size, time and version of each file are what the server answers to HEAD.
+page, or to a folder there, which has such a page of its own. Size, time and version of each file are
+what the server answers to HEAD.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from imagetl_assets.upstream.http import look_at_http, open_http
 
 _MOST_PAGE_BYTES = 32 * 1024 * 1024
 _THREADS = 8
+# Pages may be made up without end.
+_MOST_FOLDERS = 10_000
+_DEEPEST = 16
 
 
 @contextmanager
@@ -74,16 +78,16 @@ class WebPlace:
 
     def look(self) -> Folder:
         """List the images, and ask for each of them. Raises UpstreamError."""
-        files = self._files()
+        files, others = self._files()
         wanted = {name: url for name, url in files.items() if self._is_image(name)}
         with ThreadPoolExecutor(_THREADS) as pool:
             images = list(pool.map(self._image, wanted, wanted.values()))
         images.sort(key=lambda image: natural_order(image.name))
-        return Folder(self.root, tuple(images), sorted(files.keys() - wanted.keys()))
+        return Folder(self.root, tuple(images), sorted({*files, *others} - wanted.keys()))
 
     def reader(self) -> ReadMany:
         """Return what reads images by their names; it raises UpstreamError."""
-        files = self._files()
+        files, _ = self._files()
 
         def read_many(names: Sequence[str]) -> Iterator[bytes]:
             with ThreadPoolExecutor(_THREADS) as pool:
@@ -96,10 +100,38 @@ class WebPlace:
             return fnmatchcase(name, self.include)
         return extension(name) in EXTENSIONS
 
-    def _files(self) -> dict[str, str]:
-        """Return the URL of each file that the page lists, by name."""
+    def _files(self) -> tuple[dict[str, str], list[str]]:
+        """Return the URL of each file by name, and the names of folders that cannot be listed."""
         page = self._read(self.url, "", _MOST_PAGE_BYTES)
-        return files_of(page.decode(errors="replace"), self.root)
+        files, level = _listed(page, self.root, "")
+        others: list[str] = []
+        count = 0
+        for _ in range(_DEEPEST):
+            if (count := count + len(level)) > _MOST_FOLDERS:
+                raise PermanentError(
+                    f"{redact_url(self.root)} has more than {_MOST_FOLDERS:,} folders: name one of "
+                    "them"
+                )
+            with ThreadPoolExecutor(_THREADS) as pool:
+                pages = list(pool.map(self._page, level, level.values()))
+            deeper: dict[str, str] = {}
+            for (name, url), page_or_none in zip(level.items(), pages, strict=True):
+                if page_or_none is None:
+                    others.append(name)
+                    continue
+                found, folders = _listed(page_or_none, url.rstrip("/"), name)
+                files.update(found)
+                deeper.update(folders)
+            level = deeper
+        return files, [*others, *level]
+
+    def _page(self, name: str, url: str) -> bytes | None:
+        """Return the page of a folder; None if it has none, or keeps it to itself."""
+        try:
+            page = self._read(url, name, _MOST_PAGE_BYTES)
+        except PermanentError:
+            return None
+        return page if page.lstrip().startswith(b"<") else None
 
     def _image(self, name: str, url: str) -> ImageFile:
         found = look_at_http(url, None, self.limits, refuse_private=self.refuse_private)
@@ -123,8 +155,21 @@ class WebPlace:
             return b"".join(file.blocks)
 
 
-def files_of(page: str, root: str) -> dict[str, str]:
-    """Return the URLs of the files directly in a folder that a page links to, by name.
+def _listed(page: bytes, root: str, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the URLs of files, and of folders, that a page lists, by the prefix and their names.
+
+    The name of a folder ends with a slash.
+    """
+    links = links_of(page.decode(errors="replace"), root)
+    named = {prefix + name: url for name, url in links.items()}
+    files = {name: url for name, url in named.items() if not name.endswith("/")}
+    return files, {name: url for name, url in named.items() if name.endswith("/")}
+
+
+def links_of(page: str, root: str) -> dict[str, str]:
+    """Return the URLs of what is directly in a folder and a page links to, by name.
+
+    The name of a folder, and its URL, end with a slash.
 
     Links to other places, to hidden files, and those with a query (by which pages are sorted) are
     left out.
@@ -136,7 +181,7 @@ def files_of(page: str, root: str) -> dict[str, str]:
     links = _Links()
     links.feed(page)
     base = urlsplit(root)
-    files: dict[str, str] = {}
+    found: dict[str, str] = {}
     for link in links.found:
         try:
             parts = urlsplit(urljoin(f"{root}/", link.strip()))
@@ -146,9 +191,10 @@ def files_of(page: str, root: str) -> dict[str, str]:
         path = parts.path.removeprefix(f"{base.path}/")
         name = unquote(path, errors="strict") if path.isascii() and _is_utf8(path) else path
         is_below = path != parts.path and parts.scheme == base.scheme and is_here
-        if is_below and name and "/" not in name and not name.startswith(".") and not parts.query:
-            files[name] = f"{root}/{path}"
-    return files
+        is_name = bool(name.strip("/")) and "/" not in name.removesuffix("/")
+        if is_below and is_name and not name.startswith(".") and not parts.query:
+            found[name] = f"{root}/{path}"
+    return found
 
 
 class _Links(HTMLParser):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.bundles import served
 from imagetl_assets.upstream import Known, Limits, UpstreamError, open_upstream
-from imagetl_assets.upstream.web_folder import files_of
+from imagetl_assets.upstream.web_folder import links_of
 from testbed.bundles import small_bundle, tiny_frame
 from testbed.http_server import HttpServer, status
 from testbed.pipeline import Pipeline
@@ -39,17 +39,20 @@ ROOT = "https://host:8080/day"
 
 @pytest.mark.parametrize("page", [APACHE, NGINX, ABSOLUTE])
 def test_links_to_files_directly_below_count(page: str) -> None:
-    assert files_of(page, ROOT) == {
+    folders = {"sub/": f"{ROOT}/sub/"} if page == APACHE else {}
+    assert links_of(page, ROOT) == {
         "2.png": f"{ROOT}/2.png",
         "10 &.png": f"{ROOT}/10%20%26.png",
+        **folders,
     }
 
 
 @given(st.text() | st.lists(st.text()).map(lambda t: "".join(f'<a href="{x}">' for x in t)))
 def test_no_page_leads_elsewhere(page: str) -> None:
-    for name, url in files_of(page, ROOT).items():
+    for name, url in links_of(page, ROOT).items():
         assert url.startswith(f"{ROOT}/")
-        assert "/" not in name
+        assert name.endswith("/") == url.endswith("/")
+        assert "/" not in name.removesuffix("/")
         assert not name.startswith(".")
 
 
@@ -79,6 +82,49 @@ def test_a_page_is_a_bundle_that_grows(pipeline: Pipeline, folder: Path, url: st
     grown = pipeline.run("day", raw={"url": url})
     assert grown.metadata("raw_data_file")["images kept from before"] == 3
     assert grown.metadata("clip_gif")["frames"] == 4
+
+
+def test_folders_below_belong_to_it(pipeline: Pipeline, folder: Path, url: str) -> None:
+    """In the order that they have on a disk; one that cannot be listed is told of."""
+    deeper = folder / "sub ü" / "deeper"
+    deeper.mkdir(parents=True)
+    (deeper / "3.png").write_bytes(tiny_frame(3, format="PNG"))
+    (folder / "sub ü" / "4.png").write_bytes(tiny_frame(4, format="PNG"))
+    (folder / "empty").mkdir()
+    outcome = pipeline.run("day", raw={"url": url})
+    assert outcome.success
+    on_disk = pipeline.run("disk", raw={"url": str(folder)})
+    assert outcome.names() == on_disk.names()
+    assert set(outcome.names()) >= {"sub ü/4.png", "sub ü/deeper/3.png"}
+    chosen = pipeline.run("day", raw={"url": url, "include": "sub*"})
+    assert chosen.names() == ["sub ü/4.png", "sub ü/deeper/3.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_told_of(server: HttpServer) -> None:
+    server.add("/day/closed/", status(403))
+    server.add_file("/day/file/", small_bundle())
+    server.add_file("/day/1.png", tiny_frame(1, format="PNG"))
+    links = "".join(f'<a href="{name}">x</a>' for name in ("1.png", "closed/", "file/", "gone/"))
+    url = server.add_file("/day/", links.encode())
+    with open_upstream(url, Known(), Limits()) as file:
+        assert file is not None
+        archive = tarfile.open(fileobj=io.BytesIO(b"".join(file.blocks)))  # noqa: SIM115
+    assert archive.getnames() == ["1.png"]
+    assert file.facts["other files"] == 3
+
+
+def test_pages_without_end_are_left(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = b'<a href="next/">x</a><a href="1.png">y</a>'
+    for depth in range(5):
+        server.add_file(f"/day/{'next/' * depth}", page)
+        server.add_file(f"/day/{'next/' * depth}1.png", tiny_frame(depth, format="PNG"))
+    monkeypatch.setattr("imagetl_assets.upstream.web_folder._DEEPEST", 2)
+    with open_upstream(f"{server.url}/day/", Known(), Limits()) as file:
+        assert file is not None
+        archive = tarfile.open(fileobj=io.BytesIO(b"".join(file.blocks)))  # noqa: SIM115
+    assert sorted(archive.getnames()) == ["1.png", "next/1.png", "next/next/1.png"]
+    monkeypatch.setattr("imagetl_assets.upstream.web_folder._MOST_FOLDERS", 1)
+    assert "has more than 1 folders: name one of them" in problem(f"{server.url}/day/")
 
 
 def test_times_and_a_choice_of_images(folder: Path, url: str) -> None:
