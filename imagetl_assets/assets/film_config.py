@@ -1,5 +1,6 @@
 """What users can say of a clip in full colour, in each format."""
 
+from enum import Enum
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -58,6 +59,13 @@ class Mp4Config(VideoConfig):
     )
 
 
+class Codec(Enum):
+    """What a WebM is encoded with."""
+
+    vp9 = "vp9"
+    av1 = "av1"
+
+
 class WebmConfig(VideoConfig):
     """How the WebM is called, how it plays, and how good it is."""
 
@@ -68,8 +76,16 @@ class WebmConfig(VideoConfig):
         default=31,
         ge=0,
         le=63,
-        description="Quality of VP9: 15 to 35 are usual; the lower, the larger.",
+        description="Quality of VP9 or AV1: 15 to 35 are usual; the lower, the larger.",
     )
+    codec: Codec = Field(
+        default=Codec.vp9,
+        description="vp9: what all browsers show; av1: smaller, and newer ones show it.",
+    )
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of `images.outputs.video_encoding.write`."""
+        return {**super().options(), "codec": self.codec.value}
 
 
 FILM_CONFIGS: dict[str, type[ShownConfig]] = {

@@ -2,7 +2,7 @@
 
 Apache (mod_autoindex), nginx (autoindex), `python -m http.server` and others write such pages.
 There is no standard for them, so only the links count: those that lead to a file directly below the
-page, or to a folder there, which has such a page of its own. Size, time and version of each file are
+page, or to a folder there, which has such a page of its own. Size, time and version of a file are
 what the server answers to HEAD.
 """
 

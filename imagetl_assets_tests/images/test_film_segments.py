@@ -17,10 +17,11 @@ from PIL import Image
 from imagetl_assets.images.errors import ImageError
 from imagetl_assets.images.outputs.film import Film, FilmFormat, Shown
 from imagetl_assets.images.outputs.mp4 import MP4
+from imagetl_assets.images.outputs.video_encoding import Codec, Encoding
 from imagetl_assets.images.outputs.webm import WEBM
 
 av = pytest.importorskip("av")
-VIDEOS = pytest.mark.parametrize("format", [MP4, WEBM], ids=lambda one: str(one.name))
+CODECS = {"h264": MP4, "vp9": WEBM, "av1": WEBM}
 
 
 def pictures(count: int) -> list[Image.Image]:
@@ -33,7 +34,7 @@ def pictures(count: int) -> list[Image.Image]:
 
 
 def segments(
-    format: FilmFormat, folder: Path, durations: Sequence[float], bounds: Sequence[int], crf: float
+    codec: str, folder: Path, durations: Sequence[float], bounds: Sequence[int], crf: float = 20
 ) -> list[Path]:
     """Encode a film in segments that begin and end at these pictures."""
     shown = pictures(len(durations))
@@ -43,8 +44,9 @@ def segments(
         part = map(Shown, shown[begin:end], durations[begin:end])
         film = Film(64, 48, end - begin, part, starts[begin], starts[-1] / len(durations))
         paths.append(folder / f"{begin}-{end}.mp4")
-        assert format.segments
-        format.segments.encode(film, str(paths[-1]), {"crf": crf}, threads=1)
+        encoding = CODECS[codec].segments
+        assert encoding
+        encoding.encode(film, str(paths[-1]), {"crf": crf, "codec": codec}, threads=1)
     return paths
 
 
@@ -56,10 +58,11 @@ def joined(format: FilmFormat, paths: Sequence[Path], durations: Sequence[float]
     return out.getvalue()
 
 
-def whole(format: FilmFormat, durations: Sequence[float], crf: float) -> bytes:
+def whole(codec: str, durations: Sequence[float]) -> bytes:
     out = io.BytesIO()
     shown = map(Shown, pictures(len(durations)), durations)
-    format.write(Film(64, 48, len(durations), shown), out, {"crf": crf})
+    film = Film(64, 48, len(durations), shown)
+    CODECS[codec].write(film, out, {"crf": 20, "codec": codec})
     return out.getvalue()
 
 
@@ -73,30 +76,30 @@ def decoded(data: bytes) -> tuple[list[int], list[Any], list[int]]:
     return [frame.pts for frame in frames], pixels, packets
 
 
-@VIDEOS
-@settings(max_examples=12, deadline=None)
+@pytest.mark.parametrize("codec", CODECS)
+@settings(max_examples=8, deadline=None)
 @given(
     durations=st.lists(st.floats(1, 700), min_size=9, max_size=24),
     cuts=st.sets(st.integers(1, 8), min_size=1),
 )
 def test_times_and_pictures_are_those_of_one_piece(
-    format: FilmFormat,
+    codec: str,
     durations: list[float],
     cuts: set[int],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     folder = tmp_path_factory.mktemp("segments")
     bounds = [0, *sorted(cuts), len(durations)]
-    made = joined(format, segments(format, folder, durations, bounds, 12), durations)
+    made = joined(CODECS[codec], segments(codec, folder, durations, bounds, 12), durations)
     times, pixels, packets = decoded(made)
-    assert times == decoded(whole(format, durations, 12))[0]
+    assert times == decoded(whole(codec, durations))[0]
     assert packets == sorted(set(packets))
     for pixel, picture in zip(pixels, pictures(len(durations)), strict=True):
         assert np.sqrt(((pixel - np.asarray(picture, float)) ** 2).mean()) < 8
 
 
 def test_a_joined_mp4_begins_with_what_players_need_first(tmp_path: Path) -> None:
-    made = joined(MP4, segments(MP4, tmp_path, [40.0] * 8, [0, 3, 8], 20), [40.0] * 8)
+    made = joined(MP4, segments("h264", tmp_path, [40.0] * 8, [0, 3, 8]), [40.0] * 8)
     assert made.index(b"moov") < made.index(b"mdat")
     with av.open(io.BytesIO(made)) as container:
         (stream,) = container.streams.video
@@ -108,13 +111,24 @@ def test_a_joined_mp4_begins_with_what_players_need_first(tmp_path: Path) -> Non
 
 def test_segments_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     durations = [40.0] * 8
-    first, second = segments(MP4, tmp_path, durations, [0, 4, 8], 20)
+    first, second = segments("h264", tmp_path, durations, [0, 4, 8])
     with pytest.raises(ImageError, match="have 4 pictures instead of 8"):
         joined(MP4, [first], durations)
     (tmp_path / "other").mkdir()
-    (other,) = segments(MP4, tmp_path / "other", [40.0] * 4, [0, 4], 40)
+    (other,) = segments("h264", tmp_path / "other", [40.0] * 4, [0, 4], 40)
     with pytest.raises(ImageError, match="different versions of the encoder"):
         joined(MP4, [first, other], durations)
     second.write_bytes(b"no video")
     with pytest.raises(ImageError, match="FFmpeg cannot make a video"):
         joined(MP4, [first, second], durations)
+
+
+def test_a_codec_that_cannot_do_it_is_named() -> None:
+    def film() -> Film:
+        return Film(2, 2, 1, iter([Shown(Image.new("RGB", (2, 2)), 40)]))
+
+    with pytest.raises(ImageError, match="libsvtav1 needs pictures of at least 4 x 4 pixels"):
+        WEBM.write(film(), io.BytesIO(), {"crf": 20, "codec": "av1"})
+    none = Encoding("webm", {"none": Codec("libmissing")})
+    with pytest.raises(ImageError, match="has no encoder libmissing: choose another codec"):
+        none.write(film(), io.BytesIO(), {"crf": 20})

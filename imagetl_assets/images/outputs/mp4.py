@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from imagetl_assets.images.outputs.film import FilmFormat
-from imagetl_assets.images.outputs.video_encoding import Encoding
+from imagetl_assets.images.outputs.video_encoding import Codec, Encoding
 
-_ENCODING = Encoding("mp4", "libx264", {}, {"movflags": "+faststart"})
+_ENCODING = Encoding("mp4", {"h264": Codec("libx264")}, {"movflags": "+faststart"})
 
 MP4 = FilmFormat(
     name="mp4",

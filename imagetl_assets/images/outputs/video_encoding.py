@@ -11,6 +11,7 @@ temporary file first.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,23 +35,39 @@ if TYPE_CHECKING:
 _CLOCK = 90_000  # ticks in a second, as in MPEG
 _TICK = Fraction(1, _CLOCK)
 _BT709 = 1
+_MOST_FPS = Fraction(240)  # more SVT-AV1 does not take; it is only what encoders expect
 _SEGMENT = {"video_track_timescale": str(_CLOCK)}
 
 
 @dataclass(frozen=True)
+class Codec:
+    """A way to encode videos.
+
+    Attributes:
+        encoder: its name in FFmpeg.
+        options: of the encoder, beside `crf`.
+        one_thread: options that keep it to one thread, if it does not heed FFmpeg's own.
+        smallest: how many pixels each side has to have.
+    """
+
+    encoder: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    one_thread: Mapping[str, str] = field(default_factory=dict)
+    smallest: int = 2
+
+
+@dataclass(frozen=True)
 class Encoding:
-    """A container of videos, and the codec in it.
+    """A container of videos, and the codecs that can be in it.
 
     Attributes:
         container: its name, which is also the extension of its files.
-        codec: the name of the encoder in FFmpeg.
-        codec_options: of the encoder, beside `crf`.
+        codecs: by name; the first is used if the options of a film name none.
         container_options: of the muxer.
     """
 
     container: str
-    codec: str
-    codec_options: Mapping[str, str] = field(default_factory=dict)
+    codecs: Mapping[str, Codec]
     container_options: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, film: Film, out: Writable, options: dict[str, Any]) -> None:
@@ -61,7 +78,8 @@ class Encoding:
         Args:
             film: its pictures.
             out: a file that is only written.
-            options: `crf`, the quality; what it means depends on the codec.
+            options: `crf`, the quality; what it means depends on the codec. And the name of the
+                `codec`, which may be left out.
 
         Raises:
             ImageError: PyAV is not installed, cannot encode it, or a picture cannot be had.
@@ -74,11 +92,12 @@ class Encoding:
 
     def encode(self, film: Film, path: str, options: dict[str, Any], *, threads: int) -> list[int]:
         """Encode a film, or a part of it; see `Segments`. 0 threads are as many as are useful."""
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells errors only, and not all its settings
         with self._errors():
             import av
 
             with av.open(path, "w", format="mp4", options=_SEGMENT) as container:
-                return self._encode(film, container, options["crf"], threads)
+                return self._encode(film, container, options, threads)
 
     def times(self, durations_ms: Iterable[float]) -> list[int]:
         """Return when each picture is shown, in ticks; see `Segments`."""
@@ -106,20 +125,24 @@ class Encoding:
             yield
         except av.FFmpegError as error:
             raise ImageError(
-                f"FFmpeg cannot make a video ({self.container}, {self.codec}) of it: "
-                f"{error.strerror or error}"
+                f"FFmpeg cannot make a video ({self.container}) of it: {error.strerror or error}"
+            ) from None
+        except av.codec.codec.UnknownCodecError as error:
+            raise ImageError(
+                f"the installed PyAV has no encoder {error}: choose another codec, or install PyAV "
+                "from PyPI, which has it"
             ) from None
 
     def _encode(
-        self, film: Film, container: OutputContainer, crf: float, threads: int
+        self, film: Film, container: OutputContainer, options: dict[str, Any], threads: int
     ) -> list[int]:
         stream: VideoStream | None = None
         total, begin = film.start_ms, _ticks(film.start_ms)
         times = [0]
         for picture, duration in film.pictures:
             if stream is None:
-                stream = self._stream(container, film, film.usual_ms or duration, crf)
-                stream.codec_context.thread_count = threads
+                usual_ms = film.usual_ms or duration
+                stream = self._stream(container, film, usual_ms, options, threads)
             frame = _frame(picture, film, stream)
             frame.pts, frame.time_base = times[-1], _TICK
             total += duration
@@ -133,13 +156,29 @@ class Encoding:
         return times
 
     def _stream(
-        self, container: OutputContainer, film: Film, usual_ms: float, crf: float
+        self,
+        container: OutputContainer,
+        film: Film,
+        usual_ms: float,
+        options: dict[str, Any],
+        threads: int,
     ) -> VideoStream:
         """Add a video stream to a file. What is told of it is the same for all parts of a film."""
-        options = {**self.codec_options, "crf": f"{crf:g}"}
-        rate = Fraction(1000 / max(usual_ms, 1)).limit_denominator(1001)
-        stream = cast("VideoStream", container.add_stream(self.codec, rate=rate, options=options))
-        stream.width, stream.height = (max(2, side // 2 * 2) for side in (film.width, film.height))
+        codec = self.codecs[options.get("codec") or next(iter(self.codecs))]
+        given = {**codec.options, "crf": f"{options['crf']:g}"}
+        if threads == 1:
+            given.update(codec.one_thread)
+        width, height = (max(2, side // 2 * 2) for side in (film.width, film.height))
+        if min(width, height) < codec.smallest:
+            raise ImageError(
+                f"{codec.encoder} needs pictures of at least {codec.smallest} x {codec.smallest} "
+                "pixels: choose another codec"
+            )
+        rate = min(Fraction(1000 / usual_ms).limit_denominator(1001), _MOST_FPS)
+        added = container.add_stream(codec.encoder, rate=rate, options=given)
+        stream = cast("VideoStream", added)
+        stream.codec_context.thread_count = threads
+        stream.width, stream.height = width, height
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context
         context.time_base = stream.time_base = _TICK
