@@ -9,12 +9,14 @@ and what is known of its frame, and returns a picture:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
 from importlib import import_module
 from string import Formatter
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.images.decoding.limits import MAX_PIXELS, check_size
@@ -120,12 +122,20 @@ def resized(picture: PIL.Image.Image, resize: NewSize, max_pixels: int) -> PIL.I
 
 @lru_cache(maxsize=8)
 def load_function(name: str) -> Callable[[PIL.Image.Image, FrameInfo], Any]:
-    """Return the function of this name. Raises EditError if there is none."""
+    """Return the function of this name. Raises EditError if there is none.
+
+    It is not one of Python's own, such as `os:remove`, nor one of a module that another module has
+    imported. None of these was made for pictures.
+    """
     module, _, attribute = name.partition(":")
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        raise EditError(f"the function {name!r} is in a module of Python itself: name one of yours")
     try:
         found = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
+            if isinstance(found, ModuleType):
+                raise EditError(f"{part} in {name!r} is a module, which goes before the colon")
     except (ImportError, AttributeError, ValueError) as error:
         raise EditError(
             f"the function {name!r} cannot be imported ({error}); it is named by its module and "

@@ -77,12 +77,23 @@ def test_a_function_of_the_user() -> None:
     for name in (
         "no_such_module:x",
         f"{__name__}:nothing",
-        "json",
+        "PIL",
         ":",
         f"{__name__}:PICTURE.size",
     ):
         with pytest.raises(EditError, match=r"cannot be imported|is no function"):
             edited(Edit(function=name))
+
+
+@pytest.mark.parametrize("name", ["os:remove", "os.path:exists", "builtins:eval", "json"])
+def test_functions_of_python_itself_are_refused(name: str) -> None:
+    with pytest.raises(EditError, match="is in a module of Python itself: name one of yours"):
+        edited(Edit(function=name))
+
+
+def test_a_function_is_not_reached_through_an_imported_module() -> None:
+    with pytest.raises(EditError, match=r"io in .+ is a module, which goes"):
+        edited(Edit(function=f"{__name__}:io.BytesIO"))
 
 
 def test_a_caption_is_in_the_lower_left_corner() -> None:

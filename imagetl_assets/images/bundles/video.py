@@ -193,7 +193,7 @@ def _picture(frame: VideoFrame, stretch: Fraction, resize: NewSize | None) -> PI
         height, width = smaller
     options: dict[str, Any] = {}
     if (width, height) != (frame.width, frame.height):
-        options = {"width": width, "height": height, "interpolation": Interpolation.LANCZOS}
+        options = {"width": width, "height": height, "interpolation": Interpolation.BICUBIC}
     unknown = frame.colorspace == _UNKNOWN and frame.height >= _HIGH_DEFINITION
     if frame.colorspace == _BT709 or unknown:
         options["src_colorspace"] = Colorspace.ITU709
