@@ -13,9 +13,10 @@ from typing import Any
 
 @dataclass
 class Webhook:
-    """Where it is, as an apprise URL, and the messages so far."""
+    """Where it is, as an apprise URL and as any other, and the messages so far."""
 
     url: str = ""
+    http_url: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -35,6 +36,7 @@ def receive() -> Iterator[Webhook]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        webhook.http_url = f"http://127.0.0.1:{server.server_port}/hook"
         webhook.url = f"json://user:s3cret@127.0.0.1:{server.server_port}/hook"
         Thread(target=server.serve_forever, daemon=True).start()
         try:

@@ -6,11 +6,18 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import dagster
+import pytest
+
 from imagetl_assets.images.bundle import find_frames
+from imagetl_assets.sample import write_sample
+from testbed import webhook
 from testbed.ports import free_ports
 from testbed.processes import BIN, PROJECT
 
@@ -36,12 +43,14 @@ def clean_environment() -> dict[str, str]:
     return {**env, "PATH": f"{BIN}{os.pathsep}{env['PATH']}"}
 
 
-def _bash(lines: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def _bash(
+    lines: list[str], folder: Path, settings: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
     """Run commands one after the other, as a new user would, until one of them fails."""
     return subprocess.run(
         ["bash", "-eux", "-c", "\n".join(lines)],
         cwd=folder,
-        env=clean_environment(),
+        env={**clean_environment(), **settings},
         capture_output=True,
         text=True,
         timeout=240,
@@ -57,7 +66,8 @@ def test_the_first_run_as_it_is_written(tmp_path: Path) -> None:
 
 def test_each_way_of_the_how_to_as_it_is_written(tmp_path: Path) -> None:
     """But for dg, which works in the project's folder; it has tests of its own."""
-    script = [line for line in commands("how-to.md") if line.startswith(("imagetl ", "dagster "))]
+    lines = [line for line in commands("how-to.md") if line.startswith(("imagetl ", "dagster "))]
+    script = [line for line in lines if line != "imagetl dev"]
     (tmp_path / "definitions.py").write_text(programs("how-to.md")[-1])
     done = _bash(script, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -66,11 +76,60 @@ def test_each_way_of_the_how_to_as_it_is_written(tmp_path: Path) -> None:
     assert "RUN_SUCCESS" in done.stderr
 
 
-def test_definitions_can_be_merged_with_others() -> None:
-    program = programs("how-to.md")[0]
+def test_dg_as_it_is_written(tmp_path: Path) -> None:
+    """In the project's folder, but with a storage and an instance elsewhere."""
+    bundle = tmp_path / "upstream" / "all-images.img"
+    bundle.parent.mkdir()
+    with bundle.open("wb") as file:
+        write_sample(file, 2)
+    places = {name: str(tmp_path / name) for name in ("storage", "upstream", "home")}
+    (tmp_path / "home").mkdir()
+    settings = {
+        "IMAGETL_STORAGE": places["storage"],
+        "IMAGETL_UPSTREAM": places["upstream"],
+        "DAGSTER_HOME": places["home"],
+    }
+    done = _bash(
+        re.findall(r"^    (dg .*)$", (DOCS / "how-to.md").read_text(), re.M), PROJECT, settings
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "clip_gif" in done.stdout
+    assert (tmp_path / "storage" / "all-images.img" / "clip.gif").exists()
+
+
+def definitions_of(program: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     exec(compile(program, "definitions.py", "exec", dont_inherit=True), found)
-    repository = found["defs"].get_repository_def()
+    return found
+
+
+def test_the_sensor_that_tells_the_team(monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = [p for p in programs("how-to.md") if "tell_the_team" in p]
+    found = definitions_of(program)
+
+    @dagster.op
+    def broken() -> None:
+        raise ValueError
+
+    @dagster.job(tags={"dagster/partition": "holiday.img"})
+    def broken_job() -> None:
+        broken()
+
+    with webhook.receive() as team, dagster.DagsterInstance.ephemeral() as instance:
+        monkeypatch.setenv("TEAM_WEBHOOK", team.http_url)
+        result = broken_job.execute_in_process(instance=instance, raise_on_error=False)
+        context = dagster.build_run_status_sensor_context(
+            "tell_the_team", result.get_run_failure_event(), instance, result.dagster_run
+        )
+        found["tell_the_team"](context.for_run_failure())
+    (message,) = team.messages
+    assert message["text"].startswith("holiday.img failed: ")
+    assert found["defs"].get_repository_def().has_sensor_def("tell_the_team")
+
+
+def test_definitions_can_be_merged_with_others() -> None:
+    (program,) = [p for p in programs("how-to.md") if "def poster" in p]
+    repository = definitions_of(program)["defs"].get_repository_def()
     keys = {key.to_user_string() for key in repository.asset_graph.get_all_asset_keys()}
     assert keys >= {"poster", "clip_gif"}
     assert repository.has_job("image_etl")

@@ -14,7 +14,7 @@ import requests
 
 from testbed import bundles
 from testbed.http_server import HttpServer
-from testbed.processes import BIN, PROJECT, started, wait_for
+from testbed.processes import BIN, started, wait_for
 from testbed.shell import Shell
 
 MODULE = ("-m", "imagetl_assets.definitions")
@@ -263,17 +263,6 @@ def test_a_worker_that_would_write_elsewhere_fails(shell: Shell) -> None:
     last = done.stderr.splitlines()[-1]
     assert str(shell.home / "mine") in last
     assert str(shell.cluster.storage) in last
-
-
-def test_dg_check_defs() -> None:
-    done = subprocess.run(
-        [str(BIN / "dg"), "check", "defs"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _answers(url: str) -> bool:
