@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +16,47 @@ import requests
 
 from testbed import bundles
 from testbed.http_server import HttpServer
-from testbed.processes import BIN, started, wait_for
+from testbed.processes import BIN, PROJECT, started, wait_for
 from testbed.shell import Shell
 
 MODULE = ("-m", "imagetl_assets.definitions")
 _SETTINGS = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_STORAGE", "IMAGETL_UPSTREAM")
 
 
-def test_dagster_job_execute(shell: Shell) -> None:
-    shell.add_file("all-images.img", bundles.small_bundle())
-    done = shell.run("dagster", "job", "execute", *MODULE, "-j", "image_etl")
-    assert done.returncode == 0, done.stderr
-    assert len(bundles.pixels(shell.clip("all-images.img"))) == 3
+# What needs minutes, does not end, or asks others; there are tests of each.
+_NOT_HERE = ("python3 -m venv", "s3://", "https://", "imagetl dev")
 
 
-def test_dagster_job_execute_with_a_partition(shell: Shell) -> None:
-    shell.add_file("other.img", bundles.small_bundle(4))
-    tags = json.dumps({"dagster/partition": "other.img"})
-    done = shell.run("dagster", "job", "execute", *MODULE, "-j", "image_etl", "--tags", tags)
+def test_the_commands_of_the_readme_as_they_are_written(shell: Shell, tmp_path: Path) -> None:
+    lines = re.findall(r"^    (\S.*)$", (PROJECT / "README.md").read_text(), re.M)
+    commands = [line for line in lines if ".venv/bin/" in line or line.startswith("eval")]
+    commands = [line for line in commands if not any(part in line for part in _NOT_HERE)]
+    assert len(commands) > 10
+    (tmp_path / ".venv").symlink_to(BIN.parent)
+    for folder in ("photos", "shots", "b"):
+        (tmp_path / folder).mkdir()
+    picture = bundles.tiny_frame(0)
+    for name in ("photos/1.gif", "photos/2.gif", "shots/1.jpg"):
+        (tmp_path / name).write_bytes(picture)
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        archive.writestr("1.gif", picture)
+    (tmp_path / "b" / "pictures.img").write_bytes(bundles.small_bundle(4))
+    for name in ("all-images.img", "other.img"):
+        shell.add_file(name, bundles.small_bundle(5))
+    done = subprocess.run(
+        ["bash", "-euc", "\n".join(commands)],
+        env={**shell.env, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
     assert done.returncode == 0, done.stderr
-    assert len(bundles.pixels(shell.clip("other.img"))) == 4
+    frames = {"pictures.zip": 1, "photos": 2, "shots": 1, "b.img": 4, "all-images.img": 5}
+    for name, count in {**frames, "other.img": 5}.items():
+        assert len(bundles.pixels(shell.clip(name))) == count
+    assert (tmp_path / "pictures.img").exists()
+    assert (tmp_path / "big.img").exists()
 
 
 def test_dagster_job_execute_with_config(shell: Shell, server: HttpServer) -> None:
@@ -53,15 +76,6 @@ def test_dagster_job_execute_with_config(shell: Shell, server: HttpServer) -> No
     assert done.returncode == 0, done.stderr
     assert len(bundles.pixels(shell.clip("config.img", "film.gif"))) == 5
     assert (shell.cluster.storage / "config.img" / "data.img").exists()
-
-
-def test_dagster_asset_materialize(shell: Shell) -> None:
-    shell.add_file("assets.img", bundles.small_bundle(2))
-    done = shell.run(
-        "dagster", "asset", "materialize", *MODULE, "--select", "*", "--partition", "assets.img"
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(bundles.pixels(shell.clip("assets.img"))) == 2
 
 
 def test_the_ui(shell: Shell, server: HttpServer) -> None:

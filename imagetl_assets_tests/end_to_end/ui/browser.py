@@ -23,6 +23,7 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 RUN_MS = 120_000
+_ASSETS = 6  # that "Materialize all" makes
 expect.set_options(timeout=60_000)  # of a page on a busy machine
 
 
@@ -68,6 +69,50 @@ class Ui:
     def open_run(self, run_id: str) -> None:
         """Open a run."""
         self.page.goto(f"{self.url}/runs/{run_id}")
+
+    def materialize_all_partitions(self) -> None:
+        """Launch a backfill of all files from the open graph, and open its page."""
+        self.page.get_by_role("button", name="Materialize all").click()
+        self.page.get_by_role("button", name="All", exact=True).click()
+        self.page.get_by_role("button", name="Launch backfill").click()
+        expect(self.page.get_by_text("Launch runs to materialize")).to_be_hidden()
+        self.open_newest_backfill()
+
+    def open_newest_backfill(self) -> None:
+        """Open the page of the newest backfill."""
+        self.page.goto(f"{self.url}/runs?view=backfills")
+        self.page.locator("a[href^='/runs/b/']").first.click()
+        expect(self.page.get_by_text("Partition selection")).to_be_visible()
+
+    def expect_backfill_to_end(self) -> None:
+        """Wait until each asset of the open backfill is done, well or not."""
+        ended = self.page.get_by_text("100% completed")
+        expect(ended).to_have_count(_ASSETS, timeout=RUN_MS)
+
+    def reexecute_from_failure(self) -> None:
+        """Choose it in the menu of the open backfill."""
+        before = self.page.url
+        self.page.locator("button:has([aria-label='expand_more'])").first.click()
+        self.page.get_by_role("menuitem", name="Re-execute from failure").click()
+        expect(self.page).not_to_have_url(before)
+
+    def failed_reason(self, asset: str, name: str) -> str:
+        """Return what is told of a failed partition."""
+        self.open_partition(asset, name)
+        self.page.get_by_text("View all historical events").click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_text(name, exact=True).first.click()
+        row = dialog.get_by_role("row").filter(has_text="failed").last
+        expect(row).to_be_visible()
+        return row.inner_text()
+
+    def launch(self, job: str, config: str) -> None:
+        """Launch a job with a run config from its launchpad; its run is open then."""
+        self.page.goto(f"{self.url}/locations/imagetl_assets.definitions/jobs/{job}/playground")
+        self.page.locator(".CodeMirror").click()
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.insert_text(config)
+        self.page.get_by_role("button", name="Launch Run").click()
 
     def terminate(self) -> None:
         """Terminate the open run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 
@@ -13,6 +14,7 @@ from imagetl_assets.sample import sample_bytes
 from imagetl_assets_tests.end_to_end.ui.browser import CHROMIUM, Ui, browser
 from testbed import bundles, http_server
 from testbed.imagetl_dev import Dev, running
+from testbed.processes import PROJECT
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
@@ -83,6 +85,31 @@ def test_a_dropped_file_is_run_by_the_sensor(ui: Ui, dev: Dev) -> None:
     assert len(bundles.pixels((dev.storage / "dropped.img" / "clip.gif").read_bytes())) == 3
 
 
+def test_bad_files_of_a_backfill_are_told_and_run_again(ui: Ui, dev: Dev) -> None:
+    for name, body in (("bad", b"no images at all"), ("good", bundles.small_bundle(3))):
+        dev.drop(f"{name}.bundle", body)
+        add_partition(dev, f"{name}.bundle")
+    ui.open_graph()
+    ui.materialize_all_partitions()
+    ui.expect_backfill_to_end()
+    assert "no images" in ui.failed_reason("raw_data_file", "bad.bundle")
+    dev.drop("bad.bundle", bundles.small_bundle(4))
+    ui.open_newest_backfill()
+    ui.reexecute_from_failure()
+    ui.expect_backfill_to_end()
+    assert len(bundles.pixels((dev.storage / "bad.bundle" / "clip.gif").read_bytes())) == 4
+
+
+def test_a_file_is_removed(ui: Ui, dev: Dev) -> None:
+    config = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs" / "ui.md").read_text(), re.S)[-1]
+    ui.launch("remove_upstream_file", config.replace("pictures.bundle", "by-hand.bundle"))
+    ui.expect_status("Success")
+    assert not (dev.storage / "by-hand.bundle").exists()
+    ui.page.goto(f"{ui.url}/assets/clip_gif?view=partitions")
+    expect(ui.page.get_by_text("dropped.img").first).to_be_visible()
+    expect(ui.page.get_by_text("by-hand.bundle")).to_have_count(0)
+
+
 def test_terminate_a_long_run(ui: Ui, dev: Dev) -> None:
     with http_server.serve() as server:
         url = server.add("/long", http_server.slow(120, bundles.small_bundle()))
@@ -91,6 +118,19 @@ def test_terminate_a_long_run(ui: Ui, dev: Dev) -> None:
         ui.terminate()
         ui.expect_status("Canceled")
     assert not (dev.storage / "long.bundle" / "clip.gif").exists()
+
+
+def add_partition(dev: Dev, name: str) -> None:
+    mutation = """mutation ($name: String!) {
+        addDynamicPartition(
+            partitionKey: $name, partitionsDefName: "upstream_files", repositorySelector: {
+                repositoryName: "__repository__",
+                repositoryLocationName: "imagetl_assets.definitions"
+            }
+        ) { __typename }
+    }"""
+    body = {"query": mutation, "variables": {"name": name}}
+    requests.post(f"{dev.dagster}/graphql", json=body, timeout=60).raise_for_status()
 
 
 def _launch(dev: Dev, partition: str, url: str) -> str:
