@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from imagetl_assets.assets.checked_config import CheckedConfig
 from imagetl_assets.images.dither import Dither
-from imagetl_assets.images.edit import FrameInfo, caption_text
+from imagetl_assets.images.edit import FrameInfo, caption_text, check_function_name
 from imagetl_assets.images.new_size import NewSize, new_size
 from imagetl_assets.mapped_steps import MAX_MAPPED_STEPS
 
@@ -118,6 +118,11 @@ class FramesConfig(CheckedConfig):
         if template is not None:
             caption_text(template, FrameInfo(time=0))
         return template
+
+    @field_validator("picture_function")
+    @classmethod
+    def _is_function_name(cls, name: str | None) -> str | None:
+        return None if name is None else check_function_name(name)
 
     def new_size(self) -> NewSize | None:
         """Return the size that `resize` asks for."""

@@ -62,6 +62,13 @@ def check_caption(text: str) -> object:
     return caption_text(text, FrameInfo(time=0))
 
 
+def check_function_name(text: str) -> object:
+    """Raise ValueError if it is none."""
+    from imagetl_assets.images import edit
+
+    return edit.check_function_name(text)
+
+
 def check_scheduler(text: str) -> object:
     """Raise ValueError if it is none."""
     if not re.fullmatch(r"([a-z]+://)?[^\s/:]+:[0-9]+|\w+://\[[0-9a-f:]+\]:[0-9]+", text):

@@ -14,6 +14,7 @@ from imagetl_assets.cli.option_types import (
     Text,
     check_caption,
     check_clip_name,
+    check_function_name,
     check_path,
     check_scheduler,
     check_size,
@@ -155,7 +156,8 @@ RUN_OPTIONS = (
         "--picture-function",
         f"{_FRAMES}.picture_function",
         "a function that each picture is given to",
-        metavar="MODULE:NAME",
+        Text(check_function_name),
+        "MODULE:NAME",
     ),
     RunOption(
         "--caption",

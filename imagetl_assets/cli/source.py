@@ -33,14 +33,17 @@ def open_source(source: str | None) -> Iterator[Source]:
     Raises:
         click.ClickException: it is a file on this machine, and not there.
     """
+    if source == "":
+        raise click.UsageError("the source is empty: give a file, a folder, a pattern or a URL")
     if source is None:
         with _serve_sample() as url:
             yield Source(SAMPLE_NAME, url)
     elif "://" in source:
         yield Source(_last_name(source), source)
     elif "/" in source or os.path.exists(source) or _matches_something(source):
-        if not os.path.exists(source) and not has_pattern(source):
-            raise click.ClickException(f"there is no file or folder {source}")
+        if not (os.path.exists(source) or _matches_something(source)):
+            what = "file here like" if has_pattern(source) else "file or folder"
+            raise click.ClickException(f"there is no {what} {source}")
         yield Source(_local_name(source), os.path.abspath(source))
     else:
         # Looked up here: the setting of this process counts, whatever that of a worker is.
@@ -51,6 +54,8 @@ def open_source(source: str | None) -> Iterator[Source]:
         if is_local(url):
             if not os.path.exists(local_path(url)):
                 raise click.ClickException(f"there is no file {source} here, and none at {url}")
+        elif "*" in source:  # no name of a file that anybody has
+            raise click.ClickException(f"there is no file here like {source}")
         else:
             shown = redact_url(url)
             print(f"there is no file {source} here; looking for {shown}", file=sys.stderr)

@@ -120,6 +120,20 @@ def resized(picture: PIL.Image.Image, resize: NewSize, max_pixels: int) -> PIL.I
     return converted.resize(size, Image.Resampling.LANCZOS)
 
 
+def check_function_name(name: str) -> str:
+    """Return `name` if it can be that of a function, else raise EditError.
+
+    >>> check_function_name("my_package.pictures:grey")
+    'my_package.pictures:grey'
+    """
+    module, colon, attribute = name.partition(":")
+    if not (colon and all(part.isidentifier() for part in f"{module}.{attribute}".split("."))):
+        raise EditError(
+            f"{name!r} is not a function's module and name, such as my_package.pictures:grey"
+        )
+    return name
+
+
 @lru_cache(maxsize=8)
 def load_function(name: str) -> Callable[[PIL.Image.Image, FrameInfo], Any]:
     """Return the function of this name. Raises EditError if there is none.

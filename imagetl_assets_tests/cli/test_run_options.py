@@ -136,6 +136,8 @@ IMPOSSIBLE = [
     "run --workers 2 --scheduler tcp://h:1",
     "run --fps 2 --duration 3",
     "run --name a/b",
+    "run --picture-function nonsense",
+    "run --picture-function a:",
     "sample -o x.img -n -3",
     "sample -o x.img --width 0",
     "dev --workers 0",

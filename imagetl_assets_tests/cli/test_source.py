@@ -22,8 +22,6 @@ from imagetl_assets.cli.source import open_source
         ("s3://bucket/images/a%20b.img", "a%20b.img"),
         ("s3://bucket/a#b?c.img", "a#b?c.img"),
         ("all-images.img", "all-images.img"),
-        ("/data/photos/*.jpg", "photos"),
-        ("/data/photos/**/a?.jpg", "photos"),
         ("s3://bucket/photos/", "photos"),
         ("s3://bucket/photos/**/*.jpg", "photos"),
     ],
@@ -36,9 +34,11 @@ def test_the_last_name_is_the_key(source: str, key: str) -> None:
 def test_a_path_is_that_of_a_file_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a%20b.img").touch()
-    (tmp_path / "photos").mkdir()
-    with open_source(f"{tmp_path}/photos/") as opened:
-        assert opened.partition_key == "photos"
+    (tmp_path / "photos" / "day").mkdir(parents=True)
+    (tmp_path / "photos" / "day" / "a1.jpg").touch()
+    for path in ("/", "/day/../", "/**/*.jpg", "/**/a?.jpg"):
+        with open_source(f"{tmp_path}/photos{path}") as opened:
+            assert opened.partition_key == "photos"
     for path in ("a%20b.img", "./a%20b.img", str(tmp_path / "a%20b.img")):
         with open_source(path) as opened:
             assert opened.partition_key == "a%20b.img"
@@ -52,6 +52,22 @@ def test_a_file_that_is_not_here(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMAGETL_UPSTREAM", str(tmp_path))
     with pytest.raises(click.ClickException, match=f"there is no file .*{path}"), open_source(path):
+        pass
+
+
+@pytest.mark.parametrize("upstream", ["upstream", "https://example.org/in"])
+@pytest.mark.parametrize("pattern", ["*.jpg", "photos/*.jpg", "./p?.jpg"])
+def test_a_pattern_that_matches_nothing(
+    pattern: str, upstream: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMAGETL_UPSTREAM", upstream)
+    with pytest.raises(click.ClickException, match="there is no file"), open_source(pattern):
+        pass
+
+
+def test_an_empty_source() -> None:
+    with pytest.raises(click.UsageError, match="the source is empty"), open_source(""):
         pass
 
 

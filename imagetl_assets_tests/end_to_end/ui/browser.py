@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import requests
-from playwright.sync_api import Locator, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Response, TimeoutError, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 
@@ -25,6 +26,10 @@ _ARGUMENTS = [
 RUN_MS = 120_000
 _ASSETS = 6  # that "Materialize all" makes
 expect.set_options(timeout=60_000)  # of a page on a busy machine
+
+
+def _is_mutation(response: Response) -> bool:
+    return "mutation" in (response.request.post_data or "")
 
 
 @dataclass
@@ -90,11 +95,16 @@ class Ui:
         expect(ended).to_have_count(_ASSETS, timeout=RUN_MS)
 
     def reexecute_from_failure(self) -> None:
-        """Choose it in the menu of the open backfill."""
-        before = self.page.url
+        """Choose it in the menu of the open backfill; open the new one."""
+        before = self.page.url.removeprefix(self.url)
         self.page.locator("button:has([aria-label='expand_more'])").first.click()
-        self.page.get_by_role("menuitem", name="Re-execute from failure").click()
-        expect(self.page).not_to_have_url(before)
+        with self.page.expect_response(_is_mutation):
+            self.page.get_by_role("menuitem", name="Re-execute from failure").click()
+        self.page.goto(f"{self.url}/runs?view=backfills")
+        newest = self.page.locator("a[href^='/runs/b/']").first
+        expect(newest).not_to_have_attribute("href", re.compile(before))
+        newest.click()
+        expect(self.page.get_by_text("Partition selection")).to_be_visible()
 
     def failed_reason(self, asset: str, name: str) -> str:
         """Return what is told of a failed partition."""

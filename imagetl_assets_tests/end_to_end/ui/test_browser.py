@@ -92,7 +92,7 @@ def test_bad_files_of_a_backfill_are_told_and_run_again(ui: Ui, dev: Dev) -> Non
     ui.open_graph()
     ui.materialize_all_partitions()
     ui.expect_backfill_to_end()
-    assert "no images" in ui.failed_reason("raw_data_file", "bad.bundle")
+    assert "is not a bundle of images" in ui.failed_reason("raw_data_file", "bad.bundle")
     dev.drop("bad.bundle", bundles.small_bundle(4))
     ui.open_newest_backfill()
     ui.reexecute_from_failure()
