@@ -134,12 +134,7 @@ RUN_OPTIONS = (
         default="bundle",
     ),
     RunOption(
-        "--start",
-        f"{_FRAMES}.start",
-        "of a video: from so many seconds on",
-        _FROM_0,
-        "SECONDS",
-        "0",
+        "--start", f"{_FRAMES}.start", "of a video: from this second on", _FROM_0, "SECONDS", "0"
     ),
     RunOption("--end", f"{_FRAMES}.end", "of a video: up to there", _SECONDS, "SECONDS"),
     RunOption(
