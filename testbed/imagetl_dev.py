@@ -13,6 +13,10 @@ from pathlib import Path
 
 from testbed.processes import BIN, wait_for
 
+# The commands of docs/ui.md and docs/sensor.md.
+DEV = ["mkdir -p upstream", "IMAGETL_UPSTREAM=$PWD/upstream imagetl dev"]
+NEW_FILE = "imagetl sample -n 27 -o upstream/new.img"
+
 _PORTS = ("--port=0", "--dashboard-port=0", "--files-port=0")
 _NAMES = ("DAGSTER_HOME", "DASK_SCHEDULER_ADDRESS", "IMAGETL_NOTIFY_URLS")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import socket
+import subprocess
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,8 +21,8 @@ from imagetl_assets.cli import dev
 from imagetl_assets.cli.dev import free_port, home_of_dagster, is_loaded
 from imagetl_assets.dask_executor.run_launcher import WatchedRunLauncher
 from testbed.http_server import HttpServer
-from testbed.imagetl_dev import running
-from testbed.processes import PROJECT, wait_for
+from testbed.imagetl_dev import NEW_FILE, running
+from testbed.processes import BIN, PROJECT, wait_for
 
 _BLOCK = """
   Dagster
@@ -40,6 +42,9 @@ def test_dev(tmp_path: Path) -> None:
         assert dev.storage_uri == dev.storage.as_uri()
         block = (tmp_path / "dev.log").read_text()
         assert re.sub(r" {2,}\S+$", "", block, flags=re.M) == _BLOCK  # and nothing of Dagster's
+        sample = shlex.split(NEW_FILE)
+        subprocess.run([BIN / sample[0], *sample[1:]], cwd=tmp_path, check=True)
+        wait_for((dev.storage / "new.img" / "clip.gif").exists, 120)  # by the sensor
         processes = _family(dev.process.pid)
         names = " ".join(" ".join(process.cmdline()) for process in processes)
         assert "dagster_webserver" in names

@@ -18,11 +18,12 @@ import pytest
 from imagetl_assets.images.bundle import find_frames
 from imagetl_assets.sample import write_sample
 from testbed import webhook
+from testbed.imagetl_dev import DEV, NEW_FILE
 from testbed.ports import free_ports
 from testbed.processes import BIN, PROJECT
 
 DOCS = PROJECT / "docs"
-_COMMANDS = ("imagetl ", "dagster ", "dask ", "mkdir ", "IMAGETL_", "DASK_", "export ")
+_COMMANDS = ("imagetl ", "dagster ", "dask ", "mkdir ", "IMAGETL_", "DASK_", "DAGSTER_", "export ")
 
 
 def commands(page: str) -> list[str]:
@@ -163,6 +164,18 @@ def test_the_cluster_as_it_is_written(tmp_path: Path) -> None:
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)
     assert list(tmp_path.glob("storage/*/clip.gif"))
+
+
+def test_the_schedule_as_it_is_written(tmp_path: Path) -> None:
+    done = _bash(commands("schedule.md"), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Started schedule nightly" in done.stdout
+
+
+def test_the_ui_and_the_sensor_begin_with_the_same_commands() -> None:
+    """Which `test_dev` runs, with other ports."""
+    assert commands("ui.md") == DEV
+    assert commands("sensor.md")[:3] == [*DEV, NEW_FILE]
 
 
 def test_every_setting_has_its_line() -> None:
