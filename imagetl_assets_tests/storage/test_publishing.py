@@ -17,7 +17,7 @@ from imagetl_assets.images.bundle import DamagedFrame, FrameSpan
 from imagetl_assets.records import FrameFiles, FrameIndex, RawFile, StoredFrame, StoredFrameBatch
 from imagetl_assets.storage import Store, open_store
 from imagetl_assets.storage.base import WriteConflict
-from imagetl_assets.storage.claims import Overtaken, turn_of_run
+from imagetl_assets.storage.claims import Claim, Overtaken, turn_of_run
 from imagetl_assets.storage.local import LocalStore
 from imagetl_assets.storage.partition_folder import PartitionFolder
 from imagetl_assets.storage.publishing import (
@@ -265,6 +265,23 @@ def test_what_is_left_of_a_killed_run_is_deleted_by_the_next(store: Store) -> No
     store.write(f"{folder.work}/frames.old/frame_00.gif", b"of an earlier version")
     published(folder, store_frames(folder, index_of("2", 2), 2))
     assert store.list_folders(folder.work) == []
+
+
+def test_a_claim_that_an_earlier_step_has_taken(store: Store) -> None:
+    """Later steps of the run hold it, and so does a run that re-executes it, until it is taken."""
+    folder, turns = PartitionFolder(store, KEY), [turn_of_run(run, str(run)) for run in range(3)]
+    with pytest.raises(Overtaken):
+        Claim.held(folder, "clip_mp4", turns[0])
+    taken = Claim.take(folder, "clip_mp4", turns[0])
+    other = Claim.take(folder, "clip_webm", turns[2])
+    for turn in turns:
+        assert Claim.held(folder, "clip_mp4", turn).name == taken.name
+    newer = Claim.take(folder, "clip_mp4", turns[1])
+    with pytest.raises(Overtaken) as raised:
+        Claim.held(folder, "clip_mp4", turns[0])
+    assert raised.value.by == turns[1]
+    assert Claim.held(folder, "clip_mp4", turns[1]).name == newer.name
+    assert sorted(store.list_folders(folder.work)) == sorted([newer.name, other.name])
 
 
 def test_memory_has_no_way_to_create_only() -> None:
