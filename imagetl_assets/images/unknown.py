@@ -20,7 +20,7 @@ def what_it_is(head: bytes) -> str:
         return "it is empty" if not head else "it starts with nothing but newlines and spaces"
     text = start.lower()
     if text.startswith(_HTML):
-        return "it starts like an HTML page"
+        return "it starts like an HTML page (the URL of one that lists files ends with a slash)"
     if text.startswith(b"<"):
         return "it starts like XML"
     if text.startswith((b"{", b"[")):

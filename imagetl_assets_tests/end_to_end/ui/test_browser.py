@@ -11,10 +11,10 @@ import requests
 from playwright.sync_api import expect
 
 from imagetl_assets.sample import sample_bytes
-from imagetl_assets_tests.end_to_end.ui.browser import CHROMIUM, Ui, browser
+from imagetl_assets_tests.end_to_end.ui.browser import CHROMIUM, RUN_MS, Ui, browser
 from testbed import bundles, http_server
 from testbed.imagetl_dev import Dev, running
-from testbed.processes import PROJECT
+from testbed.processes import PROJECT, wait_for
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
 
@@ -96,8 +96,9 @@ def test_bad_files_of_a_backfill_are_told_and_run_again(ui: Ui, dev: Dev) -> Non
     dev.drop("bad.bundle", bundles.small_bundle(4))
     ui.open_newest_backfill()
     ui.reexecute_from_failure()
-    ui.expect_backfill_to_end()
-    assert len(bundles.pixels((dev.storage / "bad.bundle" / "clip.gif").read_bytes())) == 4
+    clip = dev.storage / "bad.bundle" / "clip.gif"
+    wait_for(clip.exists, RUN_MS / 1000)
+    assert len(bundles.pixels(clip.read_bytes())) == 4
 
 
 def test_a_file_is_removed(ui: Ui, dev: Dev) -> None:
