@@ -94,8 +94,15 @@ def test_times_and_pictures_are_those_of_one_piece(
     times, pixels, packets = decoded(made)
     assert times == decoded(whole(codec, durations))[0]
     assert packets == sorted(set(packets))
+    with av.open(io.BytesIO(made)) as container:
+        assert container.duration == pytest.approx(sum(durations) * 1000, abs=2000)
     for pixel, picture in zip(pixels, pictures(len(durations)), strict=True):
         assert np.sqrt(((pixel - np.asarray(picture, float)) ** 2).mean()) < 8
+
+
+def test_a_film_is_as_long_as_its_pictures_whichever_of_them_is_long() -> None:
+    with av.open(io.BytesIO(whole("h264", [100, 100, 2000, 100]))) as container:
+        assert container.duration == 2_300_000
 
 
 def test_a_joined_mp4_begins_with_what_players_need_first(tmp_path: Path) -> None:

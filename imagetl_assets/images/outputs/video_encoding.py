@@ -208,7 +208,7 @@ def _copy(segments: Iterable[BinaryIO], times: Sequence[int], container: OutputC
     duration = {start: end - start for start, end in pairwise(times)}
     stream: VideoStream | None = None
     header: bytes | None = None
-    count, last = 0, None
+    count, decoded = 0, 0
     for segment in segments:
         begin = times[min(count, len(times) - 1)]
         with av.open(segment, "r", format="mp4") as part:
@@ -217,6 +217,8 @@ def _copy(segments: Iterable[BinaryIO], times: Sequence[int], container: OutputC
                 # Opaque, as a codec may have other names for its decoder and its encoder.
                 stream = container.add_stream_from_template(source, opaque=True)
                 stream.time_base, header = _TICK, source.codec_context.extradata
+                # So many pictures can be decoded before one that is shown before them.
+                decoded = -source.codec_context.has_b_frames * max(duration.values(), default=0)
             if source.codec_context.extradata != header:
                 raise ImageError(
                     "its segments were encoded by different versions of the encoder: install the "
@@ -224,7 +226,8 @@ def _copy(segments: Iterable[BinaryIO], times: Sequence[int], container: OutputC
                 )
             for packet in part.demux(source):
                 if packet.size:
-                    last = _move(packet, begin, last, duration)
+                    _move(packet, begin, decoded, duration)
+                    decoded += packet.duration or 0
                     packet.stream = stream
                     container.mux(packet)
                     count += 1
@@ -233,26 +236,18 @@ def _copy(segments: Iterable[BinaryIO], times: Sequence[int], container: OutputC
 
 
 def _move(
-    packet: Packet[VideoStream], begin: int, last: int | None, duration: Mapping[int, int]
-) -> int:
+    packet: Packet[VideoStream], begin: int, decoded: int, duration: Mapping[int, int]
+) -> None:
     """Give a packet of a segment that begins at this time its times in the film.
 
-    It is decoded after the packet before, the `last`: a segment in which pictures are shown for
-    longer than in the one before may ask to be begun before that is over.
-
-    Returns:
-        When it is decoded.
+    The next packet is `decoded` after this one for as long as this one is shown. That is so because
+    an MP4 tells its length as that of all decoding.
     """
     assert packet.time_base is not None
     assert packet.pts is not None
-    assert packet.dts is not None
-    shown, decoded = (
-        begin + round(at * packet.time_base / _TICK) for at in (packet.pts, packet.dts)
-    )
-    packet.time_base, packet.pts = _TICK, shown
-    packet.dts = decoded if last is None else max(decoded, last + 1)
+    shown = begin + round(packet.pts * packet.time_base / _TICK)
+    packet.time_base, packet.pts, packet.dts = _TICK, shown, decoded
     packet.duration = duration.get(shown, packet.duration or 0)
-    return packet.dts
 
 
 def _ticks(milliseconds: float) -> int:
