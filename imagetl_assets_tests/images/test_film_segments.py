@@ -105,6 +105,17 @@ def test_a_film_is_as_long_as_its_pictures_whichever_of_them_is_long() -> None:
         assert container.duration == 2_300_000
 
 
+@pytest.mark.parametrize("codec", CODECS)
+def test_pictures_that_are_much_alike_are_decoded_before_they_are_shown(codec: str) -> None:
+    """As few of them have changed, the encoder takes them in another order than that of times."""
+    shown = (Shown(Image.new("RGB", (64, 48), (n, 99, n)), 40) for n in range(60))
+    out = io.BytesIO()
+    CODECS[codec].write(Film(64, 48, 60, shown), out, {"crf": 20, "codec": codec})
+    times, _, packets = decoded(out.getvalue())
+    assert len(times) == len(set(packets)) == 60
+    assert times == sorted(times)
+
+
 def test_a_joined_mp4_begins_with_what_players_need_first(tmp_path: Path) -> None:
     made = joined(MP4, segments("h264", tmp_path, [40.0] * 8, [0, 3, 8]), [40.0] * 8)
     assert made.index(b"moov") < made.index(b"mdat")

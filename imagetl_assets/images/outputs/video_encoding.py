@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _CLOCK = 90_000  # ticks in a second, as in MPEG
 _TICK = Fraction(1, _CLOCK)
 _BT709 = 1
+# How many pictures x264 may have decoded before one that is shown before them (`b-pyramid`).
+_MOST_REORDERED = 2
 _MOST_FPS = Fraction(240)  # more SVT-AV1 does not take; it is only what encoders expect
 _SEGMENT = {"video_track_timescale": str(_CLOCK)}
 
@@ -217,8 +219,8 @@ def _copy(segments: Iterable[BinaryIO], times: Sequence[int], container: OutputC
                 # Opaque, as a codec may have other names for its decoder and its encoder.
                 stream = container.add_stream_from_template(source, opaque=True)
                 stream.time_base, header = _TICK, source.codec_context.extradata
-                # So many pictures can be decoded before one that is shown before them.
-                decoded = -source.codec_context.has_b_frames * max(duration.values(), default=0)
+                if source.codec_context.has_b_frames:
+                    decoded = -_MOST_REORDERED * max(duration.values(), default=0)
             if source.codec_context.extradata != header:
                 raise ImageError(
                     "its segments were encoded by different versions of the encoder: install the "
