@@ -123,6 +123,8 @@ def resized(picture: PIL.Image.Image, resize: NewSize, max_pixels: int) -> PIL.I
 def check_function_name(name: str) -> str:
     """Return `name` if it can be that of a function, else raise EditError.
 
+    Python's own functions, such as `os:remove`, are not made for pictures.
+
     >>> check_function_name("my_package.pictures:grey")
     'my_package.pictures:grey'
     """
@@ -131,6 +133,8 @@ def check_function_name(name: str) -> str:
         raise EditError(
             f"{name!r} is not a function's module and name, such as my_package.pictures:grey"
         )
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        raise EditError(f"the function {name!r} is in a module of Python itself: name one of yours")
     return name
 
 
@@ -138,12 +142,9 @@ def check_function_name(name: str) -> str:
 def load_function(name: str) -> Callable[[PIL.Image.Image, FrameInfo], Any]:
     """Return the function of this name. Raises EditError if there is none.
 
-    It is not one of Python's own, such as `os:remove`, nor one of a module that another module has
-    imported. None of these was made for pictures.
+    It is not one of a module that another module has imported: those are not made for pictures.
     """
-    module, _, attribute = name.partition(":")
-    if module.partition(".")[0] in sys.stdlib_module_names:
-        raise EditError(f"the function {name!r} is in a module of Python itself: name one of yours")
+    module, _, attribute = check_function_name(name).partition(":")
     try:
         found = import_module(module)
         for part in attribute.split("."):

@@ -138,6 +138,7 @@ IMPOSSIBLE = [
     "run --name a/b",
     "run --picture-function nonsense",
     "run --picture-function a:",
+    "run --picture-function os:remove",
     "sample -o x.img -n -3",
     "sample -o x.img --width 0",
     "dev --workers 0",
