@@ -56,6 +56,8 @@ def encode_film(format: FilmFormat, config_type: type[Any]) -> OpDefinition:
             folder, source = storage.folder(key), FilmSource(frames[key], frame_files[key])
             assert format.segments is not None
             with overtaken_as_failure():
+                if not source.is_of_one_run:  # it was when the film was planned
+                    raise Overtaken
                 claim = Claim.held(folder, format.asset_name, storage.turn())
                 return _encode(format.segments, source, claim, config, parts[key])
 

@@ -33,6 +33,11 @@ class FilmSource:
     index: FrameIndex
     files: FrameFiles
 
+    @property
+    def is_of_one_run(self) -> bool:
+        """Whether the frames that are stored are those of the index."""
+        return self.files.claim == self.index.claim
+
 
 class Segment(NamedTuple):
     """A part of a film.

@@ -66,6 +66,8 @@ def _joined(
     join = format.segments
     assert join is not None
     try:
+        if not source.is_of_one_run:  # it was when the film was planned
+            raise Overtaken
         claim = Claim.held(folder, format.asset_name, turn)
         film = OriginalFilm(source, folder, config)
         paths = [

@@ -39,7 +39,7 @@ class OriginalFilm:
         Raises:
             Failure: the records are not about the same frames.
         """
-        if source.files.claim != source.index.claim:
+        if not source.is_of_one_run:
             raise Failure(
                 "the frames that are indexed are not those that are stored: materialize frames "
                 "again",

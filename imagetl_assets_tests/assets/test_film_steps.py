@@ -169,8 +169,16 @@ def test_a_film_that_is_overtaken_changes_nothing(
     assert not any(pipeline.file(".imagetl/work").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("replaced", "noticed_by"),
+    [(("frames", "frame_files"), "join_mp4"), (("frames",), "encode_mp4[segments_02]")],
+)
 def test_segments_of_other_frames_are_not_joined(
-    pipeline: Pipeline, server: HttpServer, monkeypatch: pytest.MonkeyPatch
+    replaced: tuple[str, ...],
+    noticed_by: str,
+    pipeline: Pipeline,
+    server: HttpServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The frames are replaced by those of a newer run, while segments are encoded."""
     server.add_file("/all-images.img", archive())
@@ -178,7 +186,7 @@ def test_segments_of_other_frames_are_not_joined(
     before = pipeline.file("clip.mp4").read_bytes()
 
     def replace_records() -> None:
-        for name in ("frames", "frame_files"):
+        for name in replaced:
             record = pipeline.file(f".imagetl/{name}.json")
             text = record.read_text()
             record.write_text(re.sub(r"-([0-9a-f]{4})\"", '-0000"', text))
@@ -186,7 +194,7 @@ def test_segments_of_other_frames_are_not_joined(
     _at_segment(monkeypatch, 1, replace_records)
     outcome = pipeline.run(clip_mp4={"crf": 40})
     assert "has taken over" in outcome.failure
-    assert outcome.failed_step == "clip_mp4.join_mp4"
+    assert outcome.failed_step == f"clip_mp4.{noticed_by}"
     assert pipeline.file("clip.mp4").read_bytes() == before
 
 
