@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
+
 from testbed.ports import free_ports
 from testbed.processes import PROJECT, started, wait_for
 
@@ -35,4 +37,7 @@ def dask_gateway(folder: Path) -> Iterator[str]:
     with started(command, env, log) as process:
         wait_for(lambda: "server started" in log.read_text() or process.poll() is not None)
         assert process.poll() is None, log.read_text()
-        yield f"http://127.0.0.1:{port}"
+        address = f"http://127.0.0.1:{port}"
+        # Its proxy is told a moment later where to pass requests on to.
+        wait_for(lambda: requests.get(f"{address}/api/v1/options").status_code != 404)
+        yield address

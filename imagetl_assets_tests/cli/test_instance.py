@@ -9,6 +9,7 @@ import pytest
 from dagster import DagsterInstance, job
 
 from imagetl_assets.cli.instance import make_databases, open_instance
+from imagetl_assets.dask_executor.dagster_internals.sqlite import sqlite_engine
 from testbed.trivial_ops import one
 
 
@@ -44,6 +45,8 @@ def drop_table(home: Path) -> None:
     database.execute("DROP TABLE dynamic_partitions")
     database.commit()
     database.close()
+    # A command begins without the connections that an executor in this process has kept.
+    sqlite_engine.cache_clear()
 
 
 def test_databases_that_were_only_half_made_are_made_anew(
