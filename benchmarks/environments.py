@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -58,6 +59,13 @@ def versions(python: str, packages: tuple[str, ...]) -> dict[str, str]:
     )
     found: dict[str, str] = json.loads(_call(python, "-c", program, *packages))
     return found
+
+
+def program_version(*command: str) -> dict[str, str]:
+    """Return the version that a program tells of itself in its first line."""
+    told = subprocess.run(command, capture_output=True, text=True).stdout
+    found = re.search(r"\d[\w.+~-]*", told.split("\n")[0])
+    return {Path(command[0]).name: found[0] if found else "of an unknown version"}
 
 
 def _call(*command: str) -> str:

@@ -16,7 +16,7 @@ from statistics import fmean
 from benchmarks import quality
 from benchmarks.bench import Bench, Figures, Job
 from benchmarks.contenders import ContenderFailed
-from benchmarks.environments import versions
+from benchmarks.environments import program_version, versions
 from benchmarks.pipelines import IMAGETL
 from benchmarks.results import OURS, TIME
 from benchmarks.scenes import FRAMES, PHOTO, SIZE, scenes
@@ -108,8 +108,7 @@ def _installed(bench: Bench, program: _Program) -> bool:
     if not shutil.which(program.command):
         bench.skip(program.name, "it is not installed")
         return False
-    told = subprocess.run([program.command, program.version], capture_output=True, text=True)
-    bench.measurement.versions[program.name] = {"version": told.stdout.split("\n")[0][:60].strip()}
+    bench.measurement.versions[program.name] = program_version(program.command, program.version)
     return True
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.bench import Bench, Figures, Job, timed
 from benchmarks.bundles import photos
 from benchmarks.contenders import Contender, ContenderFailed
+from benchmarks.environments import program_version
 from benchmarks.pipelines import IMAGETL, LARGEST_MEMORY, MAIN_MEMORY, all_at_work
 from benchmarks.results import OURS, TIME
 from benchmarks.scenes import panorama
@@ -35,8 +36,7 @@ def films(bench: Bench) -> None:
     if not shutil.which("ffmpeg"):
         bench.skip(ONE_CORE, "it is not installed")
         return
-    told = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True)
-    version = {"ffmpeg": told.stdout.split("\n")[0][:60].strip()}
+    version = program_version("ffmpeg", "-version")
     bench.measurement.versions.update({ONE_CORE: version, TWO_THREADS: version})
     with all_at_work(bench, [IMAGETL]) as contenders:
         ours = contenders[OURS]

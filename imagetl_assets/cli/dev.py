@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from imagetl_assets.cli.checked_settings import check_clips
 from imagetl_assets.cli.instance import STATE_FOLDER, dagster_home, make_databases
 from imagetl_assets.cli.interrupts import held_back, remembered
 
@@ -44,6 +45,7 @@ def dev(options: DevOptions) -> int:
     Raises:
         click.ClickException: it cannot be started.
     """
+    check_clips()
     host = options.host
     port, dashboard_port = free_port(host, options.port), free_port(host, options.dashboard_port)
     home, url = home_of_dagster(), f"http://{host}:{port}"

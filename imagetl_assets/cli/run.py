@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from imagetl_assets.cli.checked_settings import check_clips, check_scheduler_address
 from imagetl_assets.cli.interrupts import Interrupts, remembered, say_interrupted
-from imagetl_assets.cli.option_types import check_scheduler
 from imagetl_assets.cli.run_options import in_terms_of_options, run_config, set_value
 from imagetl_assets.cli.source import Source, open_source
 from imagetl_assets.redact import redact_url
@@ -57,7 +57,8 @@ def run(request: Request) -> int:
     from imagetl_assets.cli.preloading import preload
 
     started = time.monotonic()
-    _check_scheduler_address()
+    check_clips()
+    check_scheduler_address()
     config = run_config(request.options)
     with open_source(request.source) as source:
         key = _partition_key(request, source)
@@ -71,17 +72,6 @@ def run(request: Request) -> int:
         if request.source and not (request.name is not None or request.replace):
             _refuse_to_replace(key, source.url)
         return _run(key, config, request.verbose, started)
-
-
-def _check_scheduler_address() -> None:
-    """Raise click.ClickException if the variable holds none. The option is checked as all are."""
-    address = scheduler_address()
-    if address is None:
-        return
-    try:
-        check_scheduler(address)
-    except ValueError as error:
-        raise click.ClickException(f"DASK_SCHEDULER_ADDRESS: {error}") from None
 
 
 def _partition_key(request: Request, source: Source) -> str:

@@ -19,6 +19,7 @@ from imagetl_assets.cli.option_types import (
     check_scheduler,
     check_size,
 )
+from imagetl_assets.settings import wanted_films
 
 _RAW, _FRAMES, _CLIP = "ops.raw_data_file.config", "ops.frames.config", "ops.clip_gif.config"
 _CLUSTER = "execution.config.cluster"
@@ -37,6 +38,7 @@ class RunOption:
         default: what applies without it, for the help.
         is_flag: whether it takes no value.
         one_of: the options with the same text here exclude each other.
+        of_all_clips: whether it counts for the clips in full colour, too.
     """
 
     flag: str
@@ -47,6 +49,7 @@ class RunOption:
     default: str | None = None
     is_flag: bool = False
     one_of: str | None = None
+    of_all_clips: bool = False
 
     @property
     def name(self) -> str:
@@ -197,6 +200,7 @@ RUN_OPTIONS = (
         click.FloatRange(20, 655_350),
         "MS",
         one_of="speed",
+        of_all_clips=True,
     ),
     RunOption(
         "--fps",
@@ -205,6 +209,7 @@ RUN_OPTIONS = (
         click.FloatRange(0.002, 50),
         "N",
         one_of="speed",
+        of_all_clips=True,
     ),
     RunOption(
         "--realtime",
@@ -213,6 +218,7 @@ RUN_OPTIONS = (
         _SECONDS,
         "N",
         one_of="speed",
+        of_all_clips=True,
     ),
     RunOption(
         "--loop",
@@ -223,7 +229,13 @@ RUN_OPTIONS = (
         "0",
     ),
     RunOption(
-        "--every", f"{_CLIP}.every", "take every n-th frame only", click.IntRange(min=1), "N", "1"
+        "--every",
+        f"{_CLIP}.every",
+        "take every n-th frame only",
+        click.IntRange(min=1),
+        "N",
+        "1",
+        of_all_clips=True,
     ),
     RunOption(
         "--workers",
@@ -275,6 +287,8 @@ def run_config(values: Mapping[str, Any]) -> dict[str, Any]:
             if (other := given.setdefault(group, option.flag)) != option.flag:
                 raise click.UsageError(f"{other} and {option.flag} exclude each other")
             set_value(config, option.sets, value)
+            for film in wanted_films() if option.of_all_clips else ():
+                set_value(config, f"ops.clip_{film}.config.{option.field}", value)
     return config
 
 

@@ -37,10 +37,35 @@ def test_a_wrong_setting_is_told_plainly(
     assert "No dagster instance configuration file" not in done.stderr
 
 
-def test_a_scheduler_that_is_no_address_is_told_before_anything_is_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("command", "setting", "value", "message"),
+    [
+        (
+            "run",
+            "DASK_SCHEDULER_ADDRESS",
+            "nonsense",
+            "DASK_SCHEDULER_ADDRESS: 'nonsense' is not an address such as tcp://host:8786",
+        ),
+        (
+            "run",
+            "IMAGETL_CLIPS",
+            "avi",
+            "IMAGETL_CLIPS names 'avi', but can name webp, mp4 and webm only",
+        ),
+        (
+            "dev",
+            "IMAGETL_CLIPS",
+            "avi",
+            "IMAGETL_CLIPS names 'avi', but can name webp, mp4 and webm only",
+        ),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_before_anything_is_started(
+    tmp_path: Path, command: str, setting: str, value: str, message: str
+) -> None:
     done = subprocess.run(
-        [str(BIN / "imagetl"), "run"],
-        env={**os.environ, "DASK_SCHEDULER_ADDRESS": "nonsense"},
+        [str(BIN / "imagetl"), command],
+        env={**os.environ, setting: value},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -48,7 +73,5 @@ def test_a_scheduler_that_is_no_address_is_told_before_anything_is_started(tmp_p
         timeout=60,
     )
     assert done.returncode == 1
-    assert done.stderr == (
-        "imagetl: DASK_SCHEDULER_ADDRESS: 'nonsense' is not an address such as tcp://host:8786\n"
-    )
+    assert done.stderr == f"imagetl: {message}\n"
     assert list(tmp_path.iterdir()) == []

@@ -170,3 +170,11 @@ def test_version_help_and_completion(capfd: pytest.CaptureFixture[str]) -> None:
 def test_messages_name_the_option_instead_of_the_field() -> None:
     told = in_terms_of_options("it asks to wait 9 s, but `max_retry_after` is 5 s")
     assert told == "it asks to wait 9 s, but --max-retry-after is 5 s"
+
+
+def test_how_a_clip_plays_counts_for_all_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGETL_CLIPS", "mp4 webp")
+    ops = run_config(parsed("--every", "7", "--fps", "12.5", "--loop", "3"))["ops"]
+    assert ops["clip_gif"]["config"] == {"every": 7, "fps": 12.5, "loop": 3}
+    assert ops["clip_mp4"]["config"] == ops["clip_webp"]["config"] == {"every": 7, "fps": 12.5}
+    assert "clip_webm" not in ops

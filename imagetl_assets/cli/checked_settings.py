@@ -1,0 +1,33 @@
+"""Variables of the environment that a command looks at before it starts anything.
+
+Otherwise, what imports the definitions would end with a traceback.
+"""
+
+from __future__ import annotations
+
+import click
+
+from imagetl_assets.cli.option_types import check_scheduler
+from imagetl_assets.settings import scheduler_address, wanted_films
+
+
+def check_clips() -> None:
+    """Raise click.ClickException if `IMAGETL_CLIPS` names a clip that there is not."""
+    try:
+        wanted_films()
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def check_scheduler_address() -> None:
+    """Raise click.ClickException if `DASK_SCHEDULER_ADDRESS` holds none.
+
+    The option is checked as all options are.
+    """
+    address = scheduler_address()
+    if address is None:
+        return
+    try:
+        check_scheduler(address)
+    except ValueError as error:
+        raise click.ClickException(f"DASK_SCHEDULER_ADDRESS: {error}") from None
