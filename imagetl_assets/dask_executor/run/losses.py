@@ -65,7 +65,7 @@ def take_process_death(
     state: RunState, batch: BatchInFlight, reason: str
 ) -> Iterator[DagsterEvent]:
     """Have the isolated step of a batch fail, or tried again by its `RetryPolicy`."""
-    state.drop(batch)
+    state.drop(batch, ended=True)
     for step in state.steps(batch.unfinished):
         yield fail_or_retry(state, step, SerializableErrorInfo(reason, [], "StepProcessDied"))
 

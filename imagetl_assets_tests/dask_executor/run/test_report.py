@@ -17,6 +17,7 @@ from upath import UPath
 
 from imagetl_assets.dask_executor.worker.sender import MessageSender
 from imagetl_assets_tests.dask_executor.jobs import mark_job
+from imagetl_assets_tests.dask_executor.jobs_processes import dying_job
 from testbed import object_store
 from testbed.dagster_runs import Marks, local_instance, run_job
 from testbed.dask_cluster import DaskProcesses
@@ -57,17 +58,22 @@ def tasks_over_late(dask: DaskProcesses) -> Iterator[None]:
     """Have each task of the workers last for some time after it has told its end."""
 
     def delay() -> None:
-        told = MessageSender.ended
+        ended, process_died = MessageSender.ended, MessageSender.process_died
 
-        def ended(sender: Any, *args: Any, **kwargs: Any) -> None:
-            told(sender, *args, **kwargs)
-            time.sleep(0.5)
+        def late(tell: Callable[..., None]) -> Any:
+            def told(*args: Any, **kwargs: Any) -> None:
+                tell(*args, **kwargs)
+                time.sleep(0.5)
 
-        MessageSender.ended = ended  # type: ignore[assignment, method-assign]
-        MessageSender.told = told  # type: ignore[attr-defined]
+            return told
+
+        sender: Any = MessageSender
+        sender.before = ended, process_died
+        sender.ended, sender.process_died = late(ended), late(process_died)
 
     def restore() -> None:
-        MessageSender.ended = MessageSender.told  # type: ignore[attr-defined, method-assign]
+        sender: Any = MessageSender
+        sender.ended, sender.process_died = sender.before
 
     with Client(dask.address, set_as_default=False) as client:
         client.run(delay)
@@ -88,6 +94,19 @@ def test_the_report_has_tasks_that_are_over_late(
         assert result.success
     metadata = report_event(instance, result.run_id).engine_event_data.metadata
     assert "marks_once" in Path(metadata["file"].value).read_text()
+
+
+def test_the_report_has_a_step_whose_process_has_died(
+    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+) -> None:
+    config = cluster.run_config(performance_report=True)
+    with (
+        tasks_over_late(cluster),
+        run_job(dying_job, instance, run_config=config, tags=marks.tags) as result,
+    ):
+        assert not result.success
+    metadata = report_event(instance, result.run_id).engine_event_data.metadata
+    assert "exits_at_once" in Path(metadata["file"].value).read_text()
 
 
 @contextmanager
