@@ -74,7 +74,7 @@ def mapping_keys(sources: Mapping[str, FilmSource], config: ShownConfig) -> list
         sources: of all films of the run, by partition key.
         config: of the clips.
     """
-    steps = list(dict.fromkeys(step for step, *_ in _in_turn(sources, config.every)))
+    steps = list(dict.fromkeys(step for step, *_ in _in_turn(sources, config)))
     return steps if len(steps) > 1 else []
 
 
@@ -83,24 +83,25 @@ def segments_of_step(
 ) -> dict[str, list[Segment]]:
     """Return what one mapped step encodes, by partition key."""
     found: dict[str, list[Segment]] = {}
-    for step, partition, number in _in_turn(sources, config.every):
+    for step, partition, segment in _in_turn(sources, config):
         if step == mapping_key:
-            segment = segments_of(sources[partition], config)[number]
             found.setdefault(partition, []).append(segment)
     return found
 
 
-def _in_turn(sources: Mapping[str, FilmSource], every: int) -> Iterator[tuple[str, str, int]]:
-    """Yield for each segment of each film the key of its step, the partition, and its number."""
-    total = sum(_pixels(source, every) for source in sources.values())
-    of_step = max(_PIXELS_OF_SEGMENT, math.ceil(total / MAX_MAPPED_STEPS))
+def _in_turn(
+    sources: Mapping[str, FilmSource], config: ShownConfig
+) -> Iterator[tuple[str, str, Segment]]:
+    """Yield each segment of each film, after the key of its step and the partition."""
+    pixels = {partition: _pixels(source, config.every) for partition, source in sources.items()}
+    of_step = max(_PIXELS_OF_SEGMENT, math.ceil(sum(pixels.values()) / MAX_MAPPED_STEPS))
     before = 0.0
     for partition, source in sources.items():
-        segments = _number_of_segments(source, every)
-        for number in range(segments):
-            step = number if len(sources) == 1 else int(before // of_step)
-            yield f"segments_{step:02d}", partition, number
-            before += _pixels(source, every) / segments
+        segments = segments_of(source, config)
+        for segment in segments:
+            step = segment.number if len(sources) == 1 else int(before // of_step)
+            yield f"segments_{step:02d}", partition, segment
+            before += pixels[partition] / len(segments)
 
 
 def _number_of_segments(source: FilmSource, every: int) -> int:

@@ -33,30 +33,15 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 
-from imagetl_assets_tests.cli.test_interrupts import family
-from testbed.processes import BIN
+from imagetl_assets_tests.cli.test_interrupts import family, start
 
 KINDS = ("INT", "TERM", "HUP", "KILL")
 _PATIENCE_SECONDS = 60
 
 
-def command(folder: Path) -> subprocess.Popen[str]:
-    """Start a run of the sample, as a shell does: in a group of its own."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("DASK_", "IMAGETL_"))}
-    return subprocess.Popen(
-        [str(BIN / "imagetl"), "run", "--workers", "1"],
-        env={**clean, "DAGSTER_HOME": str(folder / "home")},
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def interrupted(folder: Path, kind: str, delay: float) -> tuple[str, list[str]]:
     """Interrupt a run; return how it ended, and all that was wrong."""
-    process = command(folder)
+    process = start(folder)
     time.sleep(delay)
     number = signal.Signals[f"SIG{kind}"]
     if process.poll() is None:
@@ -105,7 +90,7 @@ def _left(folder: Path, session: int, kind: str) -> Iterator[str]:
 
 def next_run(folder: Path) -> Iterator[str]:
     """Run the same file in the same home; yield what was wrong."""
-    process = command(folder)
+    process = start(folder)
     out, _ = process.communicate(timeout=240)
     if process.returncode != 0:
         yield f"next run: exit code {process.returncode}: {out[-2000:]}"
