@@ -63,9 +63,23 @@ def uses_processes() -> int:
         return sum(pool.map(square, range(4)))
 
 
+@op(tags=ISOLATED)
+def terminates_processes() -> int:
+    """Tell how many of some processes, each terminated as soon as it was forked, live on."""
+    children = [multiprocessing.get_context("fork").Process(target=signal.pause) for _ in range(50)]
+    for child in children:
+        child.start()
+        child.terminate()
+    deadline = time.monotonic() + 5
+    for child in children:
+        child.join(max(0, deadline - time.monotonic()))
+    return sum(child.is_alive() for child in children)
+
+
 @job(executor_def=dask_executor)
 def multiprocessing_job() -> None:
     uses_processes()
+    terminates_processes()
 
 
 @op(tags=ISOLATED)

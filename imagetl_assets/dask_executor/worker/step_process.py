@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagetl_assets.dask_executor.dagster_internals.instances import state_storage
 from imagetl_assets.dask_executor.dagster_internals.names import DagsterExecutionInterruptedError
+from imagetl_assets.dask_executor.worker.forks import let_children_be_terminated
 from imagetl_assets.dask_executor.worker.steps import Setting, run_steps_of_batch
 from imagetl_assets.dask_executor.worker.unpacking import (
     CannotRun,
@@ -82,6 +83,7 @@ class StepProcessSender:
         self._answers: dict[int, Future[Any]] = {}
         self._is_forked = False
         os.register_at_fork(after_in_child=self._forked)
+        let_children_be_terminated()
         threading.Thread(target=self._hear, daemon=True).start()
 
     def add(self, event: ForwardedEvent) -> None:
@@ -151,4 +153,3 @@ class StepProcessSender:
         """In a process that the step has forked, leave the connection to the step's own process."""
         self._is_forked = True
         self._connection.close()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -47,6 +47,7 @@ def test_an_isolated_step_may_use_multiprocessing_on_workers_that_are_daemons(
 ) -> None:
     with run_job(jobs.multiprocessing_job, instance, run_config=one_worker.run_config()) as result:
         assert result.output_for_node("uses_processes") == 14
+        assert result.output_for_node("terminates_processes") == 0
 
 
 def test_a_process_that_dies_is_a_failure_of_its_step(
