@@ -82,15 +82,25 @@ def multiprocessing_job() -> None:
     terminates_processes()
 
 
+SLEEP = "import time; time.sleep(600)"
+
+
 @op(tags=ISOLATED)
-def leaves_a_process(context: OpExecutionContext) -> int:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    return child.pid
+def leaves_processes() -> list[int]:
+    """Leaves one in its group, and one in a session of its own, whose parent has ended."""
+    child = subprocess.Popen([sys.executable, "-c", SLEEP])
+    program = (
+        "import subprocess, sys; "
+        f"print(subprocess.Popen([sys.executable, '-c', '{SLEEP}'], start_new_session=True, "
+        "stdout=subprocess.DEVNULL).pid)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True)
+    return [child.pid, int(told.stdout)]
 
 
 @job(executor_def=dask_executor)
 def leaving_job() -> None:
-    leaves_a_process()
+    leaves_processes()
 
 
 @op(tags=ISOLATED)
@@ -120,7 +130,7 @@ def dying_job() -> None:
 
 @op(tags=ISOLATED)
 def leaves_a_process_and_sleeps(context: OpExecutionContext) -> None:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child = subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True)
     mark(context, f"{os.getpid()} {child.pid}")
     time.sleep(600)
 
@@ -134,7 +144,8 @@ def cannot_be_interrupted(context: OpExecutionContext) -> None:
 
 @op(tags=ISOLATED)
 def kills_its_worker_once(context: OpExecutionContext) -> None:
-    if mark(context, str(os.getpid())) == 1:
+    child = subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True)
+    if mark(context, f"{os.getpid()} {child.pid}") == 1:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(600)
 
@@ -184,7 +195,7 @@ def isolated_by_config_job() -> None:
     computes_with_dask()
 
 
-@op(tags={ISOLATE_TAG: '{"python": "/no/such/python"}'})
+@op(tags={ISOLATE_TAG: '{"python": "/no/such/python"}'}, retry_policy=RetryPolicy(max_retries=1))
 def by_no_python() -> None: ...
 
 
@@ -192,18 +203,31 @@ def by_no_python() -> None: ...
 def by_what_is_no_python() -> None: ...
 
 
+@op(tags={ISOLATE_TAG: '{"env": {"A=B": "C"}}'})
+def with_no_such_variable() -> None: ...
+
+
+@job(executor_def=dask_executor)
+def cannot_begin_job() -> None:
+    """Steps whose processes cannot begin, and one that has nothing to do with them."""
+    by_no_python()
+    by_what_is_no_python()
+    with_no_such_variable()
+    in_the_worker()
+
+
+@op
+def anywhere() -> None: ...
+
+
+@job(executor_def=dask_executor)
+def two_places_job() -> None:
+    anywhere()
+    in_the_worker()
+
+
 @op(tags={ISOLATE_TAG: "maybe"})
 def isolated_maybe() -> None: ...
-
-
-@job(executor_def=dask_executor)
-def no_python_job() -> None:
-    by_no_python()
-
-
-@job(executor_def=dask_executor)
-def false_python_job() -> None:
-    by_what_is_no_python()
 
 
 @job(executor_def=dask_executor)

@@ -27,8 +27,8 @@ If worker 1 was only cut off and sends more after that, its messages are ignored
 batch has an `execution` of its own, and the run's process follows only the first that it hears of.
 
 An isolated step has a process of its own on the worker's host. The worker passes on what that
-process tells. If it ends before the step has, the step has failed, or is tried again by its
-`RetryPolicy`:
+process tells. If it ends before the step has, or cannot run the step, the step has failed, or is
+tried again by its `RetryPolicy`:
 
                  <-------------- ProcessDied reason="... was killed by signal 9 ..."
 
@@ -145,7 +145,11 @@ class Ended(Message):
 
 @dataclass(frozen=True)
 class ProcessDied(Message):
-    """The process of an isolated step has ended before the step has. `reason` says how."""
+    """The process of an isolated step has ended before the step has, or cannot run it.
+
+    Attributes:
+        reason: how it has ended, or why it cannot.
+    """
 
     reason: str = ""
 

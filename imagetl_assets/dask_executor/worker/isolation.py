@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+import uuid
 from concurrent.futures import Future
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -29,8 +29,8 @@ from distributed import get_worker, rejoin, secede
 from imagetl_assets.dask_executor.dagster_internals.names import DagsterExecutionInterruptedError
 from imagetl_assets.dask_executor.worker.compute_logs import captured_output
 from imagetl_assets.dask_executor.worker.interrupts import interruptible
+from imagetl_assets.dask_executor.worker.leftovers import MARK, end_leftovers, signal_all
 from imagetl_assets.dask_executor.worker.place import Place
-from imagetl_assets.dask_executor.worker.unpacking import CannotRun
 
 if TYPE_CHECKING:
     from imagetl_assets.dask_executor.wire.tasks import Batch, Given, Isolation
@@ -42,12 +42,9 @@ INTERRUPT_SECONDS = 1.0
 EXIT_SECONDS = 5.0
 """How long a process may take to end after its step has. It is killed then."""
 
-LEFTOVER_SECONDS = 1.0
-"""How long what a process has left running may take to end. It is killed then."""
-
 _MAIN = "from imagetl_assets.dask_executor.worker.step_process import main; main()"
 _MAIN_WITH_PATH = f"import json, sys; sys.path[:] = json.loads(sys.argv.pop()); {_MAIN}"
-_LAST_CALLS = ("ended", "refused")
+_LAST_CALLS = ("ended", "process_died")
 
 
 def run_in_a_process(
@@ -63,14 +60,17 @@ def run_in_a_process(
         sender: of the batch.
 
     Raises:
-        CannotRun: the process cannot be started.
         DagsterExecutionInterruptedError: the run was interrupted.
     """
     assert batch.isolation is not None
     worker: Any = get_worker()
     place = Place.of(worker)._replace(is_process=True)
     with captured_output(instance, run) as captured:
-        process = StepProcess(batch.isolation, place)
+        try:
+            process = StepProcess(batch.isolation)
+        except CannotStart as reason:
+            sender.process_died(f"{place} {reason}")
+            return
         try:
             with interruptible(given[0]["token"], process.interrupt):
                 dask = worker.scheduler.address, worker.security
@@ -85,6 +85,10 @@ def run_in_a_process(
     sender.process_died(process.how_it_died(batch.step_keys[0]))
 
 
+class CannotStart(Exception):
+    """The process cannot be started. The message says why, and follows on words for the process."""
+
+
 class StepProcess:
     """The process of a step.
 
@@ -93,23 +97,29 @@ class StepProcess:
         told_end: whether it has told the end of the batch.
     """
 
-    def __init__(self, isolation: Isolation, place: Place) -> None:
+    def __init__(self, isolation: Isolation) -> None:
+        """Start it.
+
+        Raises:
+            CannotStart: there is no such Python here, or the environment is not possible.
+        """
         self.interrupted = self.told_end = False
         self._python = isolation.python or sys.executable
+        self._mark = uuid.uuid4().hex
         self._heard = False
         self._connection, its_end = Pipe()
         fd = its_end.fileno()
         try:
             self._process = subprocess.Popen(
                 [self._python, "-u", "-X", "faulthandler", *_program(isolation, fd)],
-                env={**os.environ, **dict(isolation.env)},
+                env={**os.environ, **dict(isolation.env), MARK: self._mark},
                 pass_fds=[fd],
                 start_new_session=True,  # So it has a group, with all that it starts.
             )
-        except OSError as error:
-            raise CannotRun(
-                f"{place} cannot be started with {self._python}: {error}. Correct `python` in the "
-                "tag dagster-dask/isolate of the step, or `isolate` in the executor's config."
+        except (OSError, ValueError) as error:  # ValueError: a name that no variable can have
+            raise CannotStart(
+                f"cannot be started with {self._python}: {error}. Correct the step's tag "
+                "dagster-dask/isolate, or `isolate` in the executor's config."
             ) from None
         finally:
             its_end.close()
@@ -148,7 +158,7 @@ class StepProcess:
     def kill(self) -> None:
         """Kill the process, if it has not ended, with all that it has started."""
         if self._process.returncode is None:
-            self._signal_group(signal.SIGKILL)
+            signal_all(self._process.pid, self._mark, signal.SIGKILL)
         self._ended.join()
 
     def close(self) -> None:
@@ -177,28 +187,10 @@ class StepProcess:
         timer.daemon = True
         timer.start()
 
-    def _signal_group(self, number: int) -> bool:
-        """Send a signal to the process and what it has started; returns whether any is there."""
-        try:
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):  # macOS has the latter for what has ended
-            return False
-        return True
-
     def _wait(self) -> None:
-        """Wait for the end of the process, and end what it has left running.
-
-        What takes care of leaked resources, as multiprocessing's resource tracker does, ends by
-        itself then, and heeds no SIGTERM.
-        """
+        """Wait for the end of the process, and end what it has left running."""
         self._process.wait()
-        deadline = time.monotonic() + LEFTOVER_SECONDS
-        left = self._signal_group(signal.SIGTERM)
-        while left and time.monotonic() < deadline:
-            time.sleep(LEFTOVER_SECONDS / 50)
-            left = self._signal_group(0)
-        if left:
-            self._signal_group(signal.SIGKILL)
+        end_leftovers(self._process.pid, self._mark)
 
 
 def _program(isolation: Isolation, fd: int) -> list[str]:

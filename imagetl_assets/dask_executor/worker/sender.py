@@ -133,7 +133,7 @@ class MessageSender:
         self._post(StartedTwice).result()
 
     def process_died(self, reason: str) -> None:
-        """Tell how the process of the step has ended, before the step has."""
+        """Tell how the process of the step has ended before the step has, or why it cannot run."""
         self._post(ProcessDied, reason=reason).result()
 
     def refused(self, reason: str) -> None:

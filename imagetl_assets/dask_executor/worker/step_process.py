@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from imagetl_assets.dask_executor.dagster_internals.instances import state_storage
 from imagetl_assets.dask_executor.dagster_internals.names import DagsterExecutionInterruptedError
 from imagetl_assets.dask_executor.worker.forks import let_children_be_terminated
+from imagetl_assets.dask_executor.worker.leftovers import MARK, signal_all
 from imagetl_assets.dask_executor.worker.steps import Setting, run_steps_of_batch
 from imagetl_assets.dask_executor.worker.unpacking import (
     CannotRun,
@@ -48,7 +49,7 @@ def main() -> None:
     try:
         _run(tuple(given), more, sender)
     except CannotRun as reason:
-        sender.refused(str(reason))
+        sender.cannot_run(str(reason))
     except DagsterExecutionInterruptedError:
         sender.ended()
 
@@ -78,6 +79,7 @@ class StepProcessSender:
         this_process = self
         self.dask: tuple[str, Any] = ("", None)
         self._connection = connection
+        self._mark = os.environ[MARK]
         self._writer = ThreadPoolExecutor(1)
         self._numbers = itertools.count()
         self._answers: dict[int, Future[Any]] = {}
@@ -110,9 +112,9 @@ class StepProcessSender:
         """Tell that the batch is over."""
         self._call("ended", not_started=not_started, alone=alone).result()
 
-    def refused(self, reason: str) -> None:
-        """Tell that this process cannot run the job."""
-        self._call("refused", reason=reason).result()
+    def cannot_run(self, reason: str) -> None:
+        """Tell that this process cannot run the step, which is a failure of the step alone."""
+        self._call("process_died", reason=reason).result()
 
     @contextmanager
     def dask_client(self) -> Iterator[Client]:
@@ -147,7 +149,7 @@ class StepProcessSender:
                 number, answer = self._connection.recv()
                 self._answers.pop(number).set_result(answer)
         except (EOFError, OSError):
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+            signal_all(os.getpgrp(), self._mark, signal.SIGKILL)
 
     def _forked(self) -> None:
         """In a process that the step has forked, leave the connection to the step's own process."""

@@ -33,19 +33,21 @@ def test_the_own_tests_of_libraries_pass(library: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dask", "own", "listed", "code", "told"),
+    ("first", "again", "own", "listed", "code", "told"),
     [
-        (GOOD, None, False, 0, "1 tests that execute runs pass"),
-        (BAD, GOOD, False, 1, "FAILED a\n       assert 1 == 2"),
-        (BAD, BAD, False, 0, "0 differ unexpectedly"),
-        (BAD, Outcome(True, 0), False, 0, "0 differ unexpectedly"),
-        (BAD, None, True, 0, "1 differ as expected"),
-        (GOOD, None, True, 0, "passes, but is in differing.txt: a"),
-        (Outcome(True, 0), None, False, 1, "0 tests that execute runs"),
+        (GOOD, None, None, False, 0, "1 tests that execute runs pass"),
+        (BAD, GOOD, None, False, 0, "second time only: a\n       assert 1 == 2\n1 tests that"),
+        (BAD, BAD, GOOD, False, 1, "FAILED a\n       assert 1 == 2"),
+        (BAD, BAD, BAD, False, 0, "0 differ unexpectedly"),
+        (BAD, BAD, Outcome(True, 0), False, 0, "0 differ unexpectedly"),
+        (BAD, None, None, True, 0, "1 differ as expected"),
+        (GOOD, None, None, True, 0, "passes, but is in differing.txt: a"),
+        (Outcome(True, 0), None, None, False, 1, "0 tests that execute runs"),
     ],
 )
 def test_what_differs_unexpectedly_fails(
-    dask: Outcome,
+    first: Outcome,
+    again: Outcome | None,
     own: Outcome | None,
     listed: bool,
     code: int,
@@ -53,7 +55,8 @@ def test_what_differs_unexpectedly_fails(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     expected = Expectations(frozenset(), {"a": "a reason"} if listed else {})
-    assert command.report({"a": dask}, {"a": own} if own else {}, expected) == code
+    second = {"a": again} if again else {}
+    assert command.report({"a": first}, second, {"a": own} if own else {}, expected) == code
     assert told in capsys.readouterr().out
 
 
