@@ -21,6 +21,21 @@ class CannotRemove(Exception):
     """The file cannot be removed now. The message says why."""
 
 
+def is_there(instance: DagsterInstance, store: Store, key: str) -> bool:
+    """Tell whether anything is stored for a partition, or Dagster knows it.
+
+    Args:
+        instance: that may know the partition.
+        store: of the results.
+        key: of the partition.
+
+    Raises:
+        InvalidName: the key cannot be one.
+    """
+    check_partition_key(key)
+    return key in store.list_folders("") or instance.has_dynamic_partition("upstream_files", key)
+
+
 def remove_file(instance: DagsterInstance, store: Store, key: str) -> bool:
     """Remove all that is stored for a partition, and the partition; tell whether there was any.
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 DEFAULT_STORAGE = "storage"
 DEFAULT_UPSTREAM = "https://github.com/cicdw/image-data/raw/master"
 
+_FILMS = ("webp", "mp4", "webm")
+
 # Those that the Dask workers of a run need, with the values that its own process has.
 WORKER_SETTINGS = (
     "IMAGETL_STORAGE",
@@ -69,12 +71,22 @@ def wanted_films() -> frozenset[str]:
     Raises:
         ValueError: it names another one.
     """
-    names = set(os.environ.get("IMAGETL_CLIPS", "").replace(",", " ").lower().split())
-    if unknown := sorted(names - {"gif", "webp", "mp4", "webm"}):
-        raise ValueError(
-            f"IMAGETL_CLIPS names {unknown[0]!r}, but can name webp, mp4 and webm only"
-        )
-    return frozenset(names - {"gif"})
+    try:
+        return film_names(os.environ.get("IMAGETL_CLIPS", ""))
+    except ValueError as error:
+        raise ValueError(f"IMAGETL_CLIPS: {error}") from None
+
+
+def film_names(text: str) -> frozenset[str]:
+    """Return the names in a list such as "webp,mp4", without that of the GIF.
+
+    Raises:
+        ValueError: one is not that of a clip.
+    """
+    names = frozenset(text.replace(",", " ").lower().split()) - {"gif"}
+    if unknown := sorted(names.difference(_FILMS)):
+        raise ValueError(f"{unknown[0]!r} is no clip: there are webp, mp4 and webm")
+    return names
 
 
 def files_url() -> str | None:

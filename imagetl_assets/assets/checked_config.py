@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from dagster import Config, Failure
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 
 class CheckedConfig(Config):
     """Config whose fields have limits. Raises Failure if a value is not one that can be."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from imagetl_assets.assets.checked_config import CheckedConfig
 from imagetl_assets.images.dither import Dither
@@ -104,6 +104,14 @@ class FramesConfig(CheckedConfig):
     def skip_damaged(self) -> bool:
         """Whether damaged frames are left out."""
         return self.on_damaged_frame is OnDamagedFrame.skip
+
+    @field_validator("end")
+    @classmethod
+    def _is_after_start(cls, end: float | None, info: ValidationInfo) -> float | None:
+        start = info.data.get("start", 0)
+        if end is not None and end <= start:
+            raise ValueError(f"has to be after start, which is {start:g}")
+        return end
 
     @field_validator("resize")
     @classmethod

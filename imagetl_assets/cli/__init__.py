@@ -26,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as interrupted:
         say_interrupted()
         return 128 + int(interrupted.args[0])
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return error.exit_code
     except click.ClickException as error:
         print(f"imagetl: {error.format_message().rstrip('.')}", file=sys.stderr)
         return error.exit_code

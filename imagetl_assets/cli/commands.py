@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from imagetl_assets.cli.interrupts import raised
-from imagetl_assets.cli.run_options import add_run_options
+from imagetl_assets.cli.option_types import Text, Whole, check_clips, check_folder, check_output
+from imagetl_assets.cli.run_config import add_run_options
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
 
@@ -20,7 +21,7 @@ def imagetl() -> None:
     """Bundles of images to stored frames and animated GIFs."""
 
 
-def _run(source: str | None, name: str | None, replace: bool, verbose: bool, **options: Any) -> int:
+def _run(source: str | None, name: str | None, replace: bool, verbose: bool, **others: Any) -> int:
     """Take one bundle to a clip.
 
     SOURCE is a bundle: a file or a folder of images here, a pattern such as 'shots/*.jpg', a URL,
@@ -30,7 +31,8 @@ def _run(source: str | None, name: str | None, replace: bool, verbose: bool, **o
     """
     from imagetl_assets.cli.run import Request, run
 
-    return run(Request(source, options, name, replace, verbose))
+    clips = others.pop("clips")
+    return run(Request(source, others, name, replace, clips, verbose))
 
 
 imagetl.add_command(
@@ -52,6 +54,12 @@ imagetl.add_command(
                     help="Replace results of another bundle that has the same name.",
                 ),
                 click.Option(
+                    ["--clips"],
+                    type=Text(check_clips),
+                    metavar="webp,mp4,webm",
+                    help="Clips to make beside the GIF.  [default: those of IMAGETL_CLIPS]",
+                ),
+                click.Option(
                     ["--verbose"], is_flag=True, help="Log everything, and show tracebacks."
                 ),
             ],
@@ -61,23 +69,30 @@ imagetl.add_command(
 
 
 @imagetl.command()
-@click.option("--host", default="127.0.0.1", help="Address to listen on. There are no passwords.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=3000, help="Port of the UI.")
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    help="Address to listen on. There are no passwords.",
+)
+@click.option("--port", type=Whole(0, 65_535), metavar="PORT", default=3000, help="Port of the UI.")
 @click.option(
     "--dashboard-port",
-    type=click.IntRange(0, 65_535),
+    type=Whole(0, 65_535),
+    metavar="PORT",
     default=8787,
     help="Port of the Dask dashboard.",
 )
 @click.option(
     "--files-port",
-    type=click.IntRange(0, 65_535),
+    type=Whole(0, 65_535),
+    metavar="PORT",
     default=3001,
     help="Port where the folder of the storage can be read.",
 )
 @click.option(
     "--workers",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     metavar="N",
     default=min(4, os.cpu_count() or 1),
     help="Workers of the Dask cluster.",
@@ -91,8 +106,15 @@ def dev(host: str, port: int, dashboard_port: int, files_port: int, workers: int
 
 
 @imagetl.command()
-@click.argument("folder")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to write the bundle.")
+@click.argument("folder", type=Text(check_folder))
+@click.option(
+    "-o",
+    "--output",
+    type=Text(check_output),
+    metavar="FILE",
+    required=True,
+    help="Where to write the bundle.",
+)
 @click.option("--include", metavar="PATTERN", help="Take files like this only: '*.jpg'.")
 def pack(folder: str, output: str, include: str | None) -> int:
     """Write the images of a folder as one bundle, with four newlines between them.
@@ -106,10 +128,19 @@ def pack(folder: str, output: str, include: str | None) -> int:
 
 
 @imagetl.command()
-@click.option("-n", "--frames", type=click.IntRange(min=1), default=27, help="Number of frames.")
-@click.option("-o", "--output", metavar="FILE", required=True, help="Where to write the bundle.")
-@click.option("--width", type=click.IntRange(1, 65_535), default=320, help="In pixels.")
-@click.option("--height", type=click.IntRange(1, 65_535), default=240, help="In pixels.")
+@click.option(
+    "-n", "--frames", type=Whole(min=1), metavar="N", default=27, help="Number of frames."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=Text(check_output),
+    metavar="FILE",
+    required=True,
+    help="Where to write the bundle.",
+)
+@click.option("--width", type=Whole(1, 65_535), metavar="N", default=320, help="In pixels.")
+@click.option("--height", type=Whole(1, 65_535), metavar="N", default=240, help="In pixels.")
 def sample(frames: int, output: str, width: int, height: int) -> None:
     """Write a bundle of synthetic frames, the same bytes every time."""
     from imagetl_assets.sample import write_sample

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from imagetl_assets.redact import redact_url
+
 if TYPE_CHECKING:
-    from imagetl_assets.upstream.folder import Folder
+    from imagetl_assets.upstream.folder import Folder, Place
 
 _SEPARATOR = b"\n\n\n\n"
 
@@ -24,12 +26,12 @@ def pack(source: str, output: str, include: str | None) -> int:
     """
     from imagetl_assets.upstream import UpstreamError
     from imagetl_assets.upstream.files import errors_explained
-    from imagetl_assets.upstream.folder import Place, find_place, no_images
+    from imagetl_assets.upstream.folder import no_images
 
     written = f"{output}.part"
     try:
         with errors_explained(source):
-            folder = (find_place(source, include) or Place(source, include=include)).look()
+            folder = _place(source, include).look()
         if not folder.images:
             return _fail(no_images(folder, source))
         with open(written, "wb") as out:
@@ -46,6 +48,22 @@ def pack(source: str, output: str, include: str | None) -> int:
             os.unlink(written)
     print(f"{len(folder.images):,} images in {output}")
     return 0
+
+
+def _place(source: str, include: str | None) -> Place:
+    """Return where the images are. Raises PermanentError if that can be no folder."""
+    from imagetl_assets.upstream import PermanentError
+    from imagetl_assets.upstream.folder import Place, find_place
+    from imagetl_assets.upstream.urls import is_local, local_path, scheme_of
+
+    if scheme_of(source) in ("http", "https"):
+        raise PermanentError(
+            f"{redact_url(source)} is not here: pack takes folders and the prefixes of buckets. "
+            "imagetl run takes what a web server lists"
+        )
+    if is_local(source) and os.path.isfile(local_path(source)):
+        raise PermanentError(f"{source} is a file, not a folder of images")
+    return find_place(source, include) or Place(source, include=include)
 
 
 def _contents(folder: Folder) -> Iterator[bytes]:

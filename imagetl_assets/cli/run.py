@@ -16,7 +16,7 @@ import click
 
 from imagetl_assets.cli.checked_settings import check_clips, check_scheduler_address
 from imagetl_assets.cli.interrupts import Interrupts, remembered, say_interrupted
-from imagetl_assets.cli.run_options import in_terms_of_options, run_config, set_value
+from imagetl_assets.cli.run_config import in_terms_of_options, run_config, set_value
 from imagetl_assets.cli.source import Source, open_source
 from imagetl_assets.redact import redact_url
 from imagetl_assets.settings import scheduler_address
@@ -38,6 +38,7 @@ class Request:
         options: values of `RUN_OPTIONS` by name. None, or no value, leaves the default.
         name: the partition key; None for the bundle's name.
         replace: whether results of another bundle that has the same name may be replaced.
+        clips: names of the clips to make beside the GIF; None for those of `IMAGETL_CLIPS`.
         verbose: log everything, and show tracebacks.
     """
 
@@ -45,6 +46,7 @@ class Request:
     options: Mapping[str, Any]
     name: str | None = None
     replace: bool = False
+    clips: str | None = None
     verbose: bool = False
 
 
@@ -57,6 +59,8 @@ def run(request: Request) -> int:
     from imagetl_assets.cli.preloading import preload
 
     started = time.monotonic()
+    if request.clips is not None:
+        os.environ["IMAGETL_CLIPS"] = request.clips
     check_clips()
     check_scheduler_address()
     config = run_config(request.options)

@@ -2,7 +2,9 @@
 
 A folder is meant with all folders in it. In a pattern, `*` and `?` stand for anything but a slash,
 and `**` for any number of folders. Hidden files and folders are left out, and so are files whose
-names say that they are no images, unless a pattern names them.
+names say that they are no images, unless a pattern names them. What imagetl has stored itself
+(folders with a folder `.imagetl`) is left out, unless a pattern is given: the storage may lie in
+the folder of the images.
 """
 
 from __future__ import annotations
@@ -10,14 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
 from imagetl_assets.images.bundles.members import EXTENSIONS, extension, natural_order
-from imagetl_assets.names import has_pattern
+from imagetl_assets.names import RESERVED_FOLDER, has_pattern
 from imagetl_assets.storage import open_store
 from imagetl_assets.storage.file_version import file_state, version_of
 from imagetl_assets.upstream.files import with_filesystem
@@ -93,9 +95,11 @@ class Place:
         depth = len(parts) if parts and "**" not in parts else None
         files: Iterable[ImageFile]
         if is_local(self.root):
-            files = _local_files(local_path(self.root), depth)
+            files = _local_files(local_path(self.root), depth, results=parts is not None)
         else:
             files = with_filesystem(self.root, lambda fs, path: _remote_files(fs, path, depth))
+            if parts is None:
+                files = _without_results(files)
         images: list[ImageFile] = []
         others: list[ImageFile] = []
         for file in files:
@@ -146,6 +150,8 @@ def no_images(folder: Folder, shown: str) -> str:
     """Return what to tell if there are no images in a folder."""
     if not folder.others:
         return f"there are no images in {shown}"
+    if len(folder.others) == 1:
+        return f"there are no images in {shown}, but another file, {folder.others[0]}"
     some = ", ".join(folder.others[:_SHOWN])
     return f"there are no images in {shown}, but {len(folder.others):,} other files, such as {some}"
 
@@ -183,16 +189,27 @@ def _matches(names: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(names) and fnmatchcase(names[0], pattern[0]) and _matches(names[1:], pattern[1:])
 
 
-def _local_files(path: str, depth: int | None, prefix: str = "") -> Iterator[ImageFile]:
-    """Yield the files of a folder. Links to files are followed, links to folders are not."""
+def _local_files(
+    path: str, depth: int | None, prefix: str = "", *, results: bool
+) -> Iterator[ImageFile]:
+    """Yield the files of a folder. Links to files are followed, links to folders are not.
+
+    Args:
+        path: of the folder.
+        depth: how deep its folders are looked into; None without a limit.
+        prefix: of the names.
+        results: whether folders with results of imagetl count, too.
+    """
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                if depth is None or depth > 1:
+                is_wanted = results or not os.path.isdir(f"{entry.path}/{RESERVED_FOLDER}")
+                if is_wanted and (depth is None or depth > 1):
                     deeper = None if depth is None else depth - 1
-                    yield from _local_files(entry.path, deeper, f"{prefix}{entry.name}/")
+                    inner = f"{prefix}{entry.name}/"
+                    yield from _local_files(entry.path, deeper, inner, results=results)
             elif entry.is_file():
                 status = entry.stat()
                 version = f"{status.st_size}-{status.st_mtime_ns}"
@@ -213,6 +230,18 @@ def _remote_files(fs: Any, path: str, depth: int | None) -> list[ImageFile]:
         for name, info in found.items()
         if info["type"] == "file" and not name.endswith("/")
     ]
+
+
+def _without_results(files: Iterable[ImageFile]) -> list[ImageFile]:
+    """Return the files that do not lie beside a folder of imagetl's own."""
+    files, mark = list(files), f"/{RESERVED_FOLDER}/"
+    results = {file.name.partition(mark)[0] + "/" for file in files if mark in file.name}
+    return [file for file in files if not _has_start(file.name, results)]
+
+
+def _has_start(name: str, folders: Collection[str]) -> bool:
+    """Return whether a name begins with one of the folders, all of which end with a slash."""
+    return any(name[: i + 1] in folders for i, sign in enumerate(name) if sign == "/")
 
 
 def _time(info: Mapping[str, Any]) -> float:

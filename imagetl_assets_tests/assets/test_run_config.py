@@ -20,7 +20,7 @@ from imagetl_assets.assets.run_config import check_run_config
         ("clip_gif", {"frame_duration_ms": 655_351}, "less than or equal to 655350"),
         ("clip_gif", {"every": 0}, "every is 0, but should be greater than or equal to 1"),
         ("clip_gif", {"every": 1.5}, "every is 1.5, but should be a valid integer"),
-        ("clip_gif", {"fps": float("nan")}, "fps is nan, but should be greater than"),
+        ("clip_gif", {"fps": float("nan")}, "fps is nan, but should be a finite number"),
         (
             "clip_webp",
             {"fps": 100},
@@ -28,6 +28,8 @@ from imagetl_assets.assets.run_config import check_run_config
         ),
         ("clip_mp4", {"frame_duration_ms": 0}, "a mp4 has to show each frame for at least 1 ms"),
         ("frames", {"resize": "0"}, "resize is '0', but"),
+        ("frames", {"take_fps": float("inf")}, "take_fps is inf, but should be a finite number"),
+        ("frames", {"start": 5, "end": 2}, "end is 2, but has to be after start, which is 5"),
         ("frames", {"take_fps": 0}, "take_fps is 0, but should be greater than 0"),
     ],
 )

@@ -37,6 +37,8 @@ def test_what_cannot_be_done_is_told_and_leaves_nothing(
         (str(tmp_path / "gone"), "x.img", "gone does not exist"),
         (f"{photos}/*.jpg", "x.img", "there are no images in"),
         (str(photos), "no/x.img", "cannot write"),
+        (str(photos / "1.gif"), "x.img", "1.gif is a file, not a folder of images"),
+        ("http://127.0.0.1:1/", "x.img", "imagetl run takes what a web server lists"),
     ):
         assert main(["pack", source, "-o", str(tmp_path / output)]) == 1
         assert problem in capsys.readouterr().err

@@ -50,13 +50,13 @@ def test_a_wrong_setting_is_told_plainly(
             "run",
             "IMAGETL_CLIPS",
             "avi",
-            "IMAGETL_CLIPS names 'avi', but can name webp, mp4 and webm only",
+            "IMAGETL_CLIPS: 'avi' is no clip: there are webp, mp4 and webm",
         ),
         (
             "dev",
             "IMAGETL_CLIPS",
             "avi",
-            "IMAGETL_CLIPS names 'avi', but can name webp, mp4 and webm only",
+            "IMAGETL_CLIPS: 'avi' is no clip: there are webp, mp4 and webm",
         ),
     ],
 )

@@ -63,6 +63,19 @@ def upstream(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(tmp_path) if request.param == "folder" else tmp_path.as_uri()
 
 
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_what_was_stored_is_not_taken_again(kind: str, tmp_path: Path) -> None:
+    stored = {
+        "storage/x/clip.gif": tiny_frame(7),
+        "storage/x/frames/frame_0.gif": tiny_frame(7),
+        "storage/x/.imagetl/frames.json": b"{}",
+    }
+    files = {"1.gif": tiny_frame(1), "storage/2.gif": tiny_frame(2), **stored}
+    url = bucket(files) if kind == "bucket" else fill(tmp_path, files)
+    assert names(url) == ["1.gif", "storage/2.gif"]
+    assert names(f"{url.rstrip('/')}/storage/*/clip.gif") == ["x/clip.gif"]
+
+
 def test_images_of_a_folder_are_a_tar_in_natural_order(upstream: str) -> None:
     taken = download(upstream)
     assert taken is not None
@@ -130,7 +143,7 @@ def test_a_prefix_without_a_slash_at_its_end() -> None:
 
 def test_a_folder_without_images_is_told_of(tmp_path: Path) -> None:
     fill(tmp_path, OTHERS)
-    with pytest.raises(PermanentError, match=r"no images in .*, but 1 other files, such as notes"):
+    with pytest.raises(PermanentError, match=r"no images in .*, but another file, notes"):
         download(str(tmp_path))
     with pytest.raises(PermanentError, match="there are no images in"):
         download(f"{tmp_path}/*.jpg")
