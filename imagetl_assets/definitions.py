@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dagster import (
+    AssetKey,
     AssetsDefinition,
     BetaWarning,
     Definitions,
@@ -35,6 +36,7 @@ from imagetl_assets.settings import (
     AutomationSettings,
     as_config,
     dashboard_url,
+    docs_url,
     private_addresses_refused,
     scheduler_address,
     storage_root,
@@ -85,13 +87,21 @@ def define(
 
 
 def _with_links(assets: Sequence[AssetsDefinition]) -> Sequence[Any]:
-    """Return the assets with links for the UI: to their code, and to Dask's dashboard."""
-    if url := dashboard_url():
-        link = {"Dask dashboard": MetadataValue.url(url)}
-        assets = map_asset_specs(lambda spec: spec.merge_attributes(metadata=link), assets)
+    """Return the assets with links for the UI: to their code, the documentation, and Dask."""
+    assets = map_asset_specs(lambda spec: spec.merge_attributes(metadata=_links(spec.key)), assets)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BetaWarning)
         return with_source_code_references(assets)
+
+
+def _links(asset: AssetKey) -> dict[str, MetadataValue[Any]]:
+    links: dict[str, MetadataValue[Any]] = {}
+    if url := docs_url():
+        page = "storage.md" if asset == raw_data_file.key else "pictures.md"
+        links["documentation"] = MetadataValue.url(f"{url}/{page}")
+    if url := dashboard_url():
+        links["Dask dashboard"] = MetadataValue.url(url)
+    return links
 
 
 def executor_for(address: str | None) -> ExecutorDefinition:

@@ -94,6 +94,11 @@ def files_url() -> str | None:
     return os.environ.get("IMAGETL_FILES_URL", "").rstrip("/") or None
 
 
+def docs_url() -> str | None:
+    """Return where the pages of `docs/` can be read (`IMAGETL_DOCS_URL`), or None."""
+    return os.environ.get("IMAGETL_DOCS_URL", "").rstrip("/") or None
+
+
 def dashboard_url() -> str | None:
     """Return where Dask's dashboard is, for links in the UI (`IMAGETL_DASHBOARD_URL`), or None."""
     return os.environ.get("IMAGETL_DASHBOARD_URL") or None

@@ -73,18 +73,28 @@ def dev(options: DevOptions) -> int:
 
 @contextmanager
 def _files(options: DevOptions) -> Iterator[None]:
-    """Serve the storage if it is a folder, unless somebody else does. Workers learn where."""
-    from imagetl_assets.cli.file_server import file_server
-    from imagetl_assets.settings import files_url, storage_root
+    """Serve the documentation, and the storage if it is a folder, unless somebody else does.
+
+    The environment tells Dagster and the workers where.
+    """
+    from imagetl_assets.cli.docs_pages import docs_folder
+    from imagetl_assets.cli.file_server import DOCS_PATH, file_server
+    from imagetl_assets.settings import docs_url, files_url, storage_root
     from imagetl_assets.storage import root_name
 
     root = root_name(storage_root())
-    if "://" in root or files_url():
+    folder = None if "://" in root or files_url() else Path(root)
+    with_docs = docs_folder() is not None and not docs_url()
+    if folder is None and not with_docs:
         yield
         return
     port = free_port(options.host, options.files_port)
-    os.environ["IMAGETL_FILES_URL"] = f"http://{options.host}:{port}"
-    with file_server(Path(root), options.host, port):
+    url = f"http://{options.host}:{port}"
+    if folder is not None:
+        os.environ["IMAGETL_FILES_URL"] = url
+    if with_docs:
+        os.environ["IMAGETL_DOCS_URL"] = f"{url}{DOCS_PATH}/docs"
+    with file_server(folder, options.host, port):
         yield
 
 
@@ -191,7 +201,7 @@ def is_loaded(url: str) -> bool:
 
 def _say_where(url: str, dashboard: str, home: Path) -> None:
     from imagetl_assets.redact import redact_url
-    from imagetl_assets.settings import storage_root, upstream_base
+    from imagetl_assets.settings import docs_url, storage_root, upstream_base
     from imagetl_assets.storage import root_name
 
     storage = root_name(storage_root())
@@ -202,4 +212,6 @@ def _say_where(url: str, dashboard: str, home: Path) -> None:
     print(f"  upstream        {redact_url(upstream_base())}")
     print(f"  storage         {storage}")
     print(f"  history         {home.as_uri()}")
+    if docs := docs_url():
+        print(f"  documentation   {docs}/README.md")
     print("\nCtrl-C stops all of it.", flush=True)

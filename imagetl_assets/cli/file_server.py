@@ -1,4 +1,4 @@
-"""Serves stored results to the browser.
+"""Serves stored results and the documentation to the browser.
 
 A page of the UI may show a link to a file of this machine (`file://`), but no browser follows it.
 So `imagetl dev` serves the folder of the storage, and the UI links to that.
@@ -13,6 +13,11 @@ from pathlib import Path, PurePosixPath
 from threading import Thread
 from typing import Any
 
+from imagetl_assets.cli.docs_pages import docs_app
+
+DOCS_PATH = "/.docs"
+"""Where the documentation is. No hidden file of the storage is served, so nothing else is there."""
+
 _PATIENCE_SECONDS = 5
 # Results are made of files of strangers: nothing in them may run, or be taken for something else.
 _HEADERS = {
@@ -22,10 +27,11 @@ _HEADERS = {
 
 
 @contextmanager
-def file_server(folder: Path, host: str, port: int) -> Iterator[None]:
+def file_server(folder: Path | None, host: str, port: int) -> Iterator[None]:
     """Serve the files of a folder, but none that is hidden, from a thread of this process.
 
-    Links that lead out of the folder are not followed. The folder need not be there yet.
+    Links that lead out of the folder are not followed. The folder need not be there yet; without
+    one, only the documentation is served.
     """
     import uvicorn
 
@@ -43,7 +49,7 @@ def file_server(folder: Path, host: str, port: int) -> Iterator[None]:
         thread.join(_PATIENCE_SECONDS)
 
 
-def _app(folder: Path) -> Any:
+def _app(folder: Path | None) -> Any:
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
     from starlette.responses import Response
@@ -58,4 +64,7 @@ def _app(folder: Path) -> Any:
             response.headers.update(_HEADERS)
             return response
 
-    return Starlette(routes=[Mount("/", Results(directory=folder, check_dir=False))])
+    routes = [Mount(DOCS_PATH, docs_app())]
+    if folder is not None:
+        routes.append(Mount("/", Results(directory=folder, check_dir=False)))
+    return Starlette(routes=routes)

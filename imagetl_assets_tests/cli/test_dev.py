@@ -30,6 +30,7 @@ _BLOCK = """
   upstream
   storage
   history
+  documentation
 
 Ctrl-C stops all of it.
 """
@@ -39,6 +40,8 @@ def test_dev(tmp_path: Path) -> None:
     with running(tmp_path) as dev:
         assert requests.get(f"{dev.dagster}/server_info", timeout=10).ok
         assert requests.get(dev.dashboard, timeout=10).ok
+        for page in _documentation(dev.dagster):
+            assert "<h1>" in requests.get(page, timeout=10).text
         assert dev.storage_uri == dev.storage.as_uri()
         block = (tmp_path / "dev.log").read_text()
         assert re.sub(r" {2,}\S+$", "", block, flags=re.M) == _BLOCK  # and nothing of Dagster's
@@ -94,6 +97,17 @@ def test_no_proxy_is_asked_for_the_ui(server: HttpServer, monkeypatch: pytest.Mo
         assert is_loaded(f"http://127.0.0.1:{ui.server_port}")
     assert answered == ["/graphql"]
     assert server.requests == []
+
+
+def _documentation(url: str) -> list[str]:
+    """Return the page that each asset links to."""
+    query = "{ assetNodes { metadataEntries { label ... on UrlMetadataEntry { url } } } }"
+    answer = requests.post(f"{url}/graphql", json={"query": query}, timeout=10).json()
+    links = [
+        {entry["label"]: entry.get("url") for entry in node["metadataEntries"]}
+        for node in answer["data"]["assetNodes"]
+    ]
+    return [link["documentation"] for link in links]
 
 
 def _is_alive(process: psutil.Process) -> bool:

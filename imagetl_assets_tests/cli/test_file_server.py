@@ -1,15 +1,18 @@
-"""`imagetl dev` serves what is stored, and nothing else."""
+"""`imagetl dev` serves what is stored, and the documentation, and nothing else."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import requests
 
 from imagetl_assets.cli.file_server import file_server
 from testbed.ports import free_ports
+from testbed.processes import PROJECT
 
 
 @pytest.fixture
@@ -53,6 +56,12 @@ def test_a_player_can_ask_for_a_part(url: str) -> None:
         "%C3%A4%201.img/link",
         "..%2Fsecret",
         "%C3%A4%201.img/..%2F..%2Fsecret",
+        ".docs/",
+        ".docs/pyproject.toml",
+        ".docs/imagetl_assets/definitions.py",
+        ".docs/docs/..%2Fdagster.yaml",
+        ".docs/docs/nothing.md",
+        ".docs/.state/x.md",
     ],
 )
 def test_nothing_else_can(url: str, path: str) -> None:
@@ -63,6 +72,25 @@ def test_scripts_of_strangers_do_not_run(url: str) -> None:
     headers = requests.get(f"{url}/%C3%A4%201.img/page.html", timeout=10).headers
     assert headers["content-security-policy"].startswith("sandbox;")
     assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_each_page_of_the_documentation_is_shown(url: str) -> None:
+    for path in (*sorted((PROJECT / "docs").glob("*.md")), PROJECT / "README.md"):
+        page = f"{url}/.docs/{path.relative_to(PROJECT)}"
+        answer = requests.get(page, timeout=10)
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "<h1>" in answer.text
+        for link in re.findall(r'(?:src|href)="([^":#]+)', answer.text):
+            if link.endswith((".md", ".png", ".gif", ".svg")):
+                assert requests.get(urljoin(page, link), timeout=10).ok, link
+
+
+def test_without_a_folder_there_is_only_the_documentation() -> None:
+    (port,) = free_ports(1)
+    with file_server(None, "127.0.0.1", port):
+        url = f"http://127.0.0.1:{port}"
+        assert requests.get(f"{url}/.docs/docs/README.md", timeout=10).ok
+        assert requests.get(f"{url}/clip.gif", timeout=10).status_code == 404
 
 
 def test_it_is_over_with_its_block(storage: Path) -> None:

@@ -102,6 +102,8 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=0.25, help="seconds between two moments")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     options = parser.parse_args()
+    # What a shell has started in the background ignores SIGINT, and so would the commands.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     moments = [0.05 + i * options.every for i in range(int(options.until / options.every))]
     counts: Counter[str] = Counter()
     wrong = 0
