@@ -22,7 +22,7 @@ def test_the_files_that_are_named_are_there(page: str) -> None:
     assert [path for path in named if not (PROJECT / path).exists()] == []
 
 
-def test_the_rooms_have_the_folders_that_are_named() -> None:
+def test_the_layers_have_the_folders_that_are_named() -> None:
     package = PROJECT / "imagetl_assets"
     text = (PROJECT / "docs" / "architecture.md").read_text()
     below = [package, package / "dask_executor"]
