@@ -184,13 +184,12 @@ class ExecutorConfig:
                 "Config of the Dask executor: adapt needs a minimum that is at least 0 and at most "
                 f"the maximum, not {self.adapt['minimum']} and {self.adapt['maximum']}."
             )
-
-        if self.cluster_kind == "gateway" and not (
-            self.adapt or self.cluster_options.get("n_workers")
-        ):
+        kind = KINDS.get(self.cluster_kind)
+        workers = self.adapt or self.cluster_options.get("n_workers")
+        if kind and kind.starts_empty and not workers:
             raise DagsterInvariantViolationError(
-                "Config of the Dask executor: a cluster of kind 'gateway' starts without workers. "
-                "Say how many with n_workers in its options, or have it adapt."
+                f"Config of the Dask executor: a cluster of kind {self.cluster_kind!r} starts "
+                "without workers. Say how many with n_workers in its options, or have it adapt."
             )
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 from dagster import OpExecutionContext, job, op
 from distributed import get_worker
@@ -137,12 +138,15 @@ def no_list_job() -> None:
 
 
 @op
-def tells_its_worker(context: OpExecutionContext) -> None:
-    time.sleep(1)
+def waits_for_another_worker(context: OpExecutionContext) -> None:
+    """Until a step has begun on a second worker, for 120 s at most."""
     mark(context, str(get_worker().address))
+    marks, deadline = Path(context.run.tags["marks"]), time.monotonic() + 120
+    while len({file.read_text() for file in marks.iterdir()}) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 @job(executor_def=dask_executor)
-def many_job() -> None:
-    for number in range(12):
-        tells_its_worker.alias(f"tells_{number}")()
+def growing_job() -> None:
+    for number in range(4):
+        waits_for_another_worker.alias(f"waits_{number}")()

@@ -59,4 +59,5 @@ def test_a_gateway_that_does_not_answer_is_named(instance: DagsterInstance) -> N
     cluster = {"gateway": {"address": "http://127.0.0.1:1", "n_workers": 1}}
     run_config = {"execution": {"config": {"cluster": cluster}}}
     with run_job(diamond_job, instance, run_config=run_config) as result:
-        assert "The Dask Gateway at http://127.0.0.1:1 does not start" in run_error(result)
+        assert "A cluster of kind 'gateway' cannot be started: " in run_error(result)
+        assert "127.0.0.1:1" in run_error(result)

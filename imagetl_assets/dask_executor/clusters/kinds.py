@@ -22,6 +22,8 @@ class ClusterKind:
         package: what to install if the module is missing.
         defaults: from the job's name to arguments that the config may override.
         way_out: what to do if the module is missing, where to install the package does not help.
+        starts_empty: whether the class starts it without workers and takes no `n_workers`, so that
+            it has to be scaled.
     """
 
     module: str
@@ -29,6 +31,7 @@ class ClusterKind:
     package: str
     defaults: Callable[[str], Mapping[str, Any]] = lambda job_name: {"name": job_name}
     way_out: str = ""
+    starts_empty: bool = False
 
 
 def _no_defaults(job_name: str) -> Mapping[str, Any]:
@@ -53,7 +56,9 @@ KINDS: Mapping[str, ClusterKind] = {
     "kube": ClusterKind(
         "dask_kubernetes.operator", "KubeCluster", "dask-kubernetes", _kubernetes_name
     ),
-    "gateway": ClusterKind("dask_gateway", "GatewayCluster", "dask-gateway", _no_defaults),
+    "gateway": ClusterKind(
+        "dask_gateway", "GatewayCluster", "dask-gateway", _no_defaults, starts_empty=True
+    ),
     "pbs": ClusterKind("dask_jobqueue", "PBSCluster", "dask-jobqueue"),
     "moab": ClusterKind("dask_jobqueue", "MoabCluster", "dask-jobqueue"),
     "sge": ClusterKind("dask_jobqueue", "SGECluster", "dask-jobqueue"),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dask.system import CPU_COUNT
-from distributed import LocalCluster, Status
+from distributed import LocalCluster, SpecCluster, Status
 from distributed.system import MEMORY_LIMIT
 
 from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
@@ -30,17 +30,34 @@ def start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) ->
         warm_up: Python source that the workers of a local cluster run when they start.
 
     Raises:
-        DaskClusterError: its package or its programs are missing.
+        DaskClusterError: its package or its programs are missing, or its class raises an error.
     """
-    if kind == "class":
-        return _class_at(options["path"])(**options.get("options", {}))
-    if kind == "gateway":
-        return _start_at_gateway(_class_of(kind, KINDS[kind]), options)
-    cluster_class = _class_of(kind, KINDS[kind])
+    try:
+        if kind == "class":
+            return _class_at(options["path"])(**options.get("options", {}))
+        return _start(kind, options, job_name, warm_up)
+    except DaskClusterError:
+        raise
+    except Exception as error:
+        raise DaskClusterError(
+            f"A cluster of kind {kind!r} cannot be started: {type(error).__name__}: {error}. "
+            f"Correct what the executor's config has under {kind!r}, or look into the log of what "
+            "starts such clusters."
+        ) from error
+
+
+def _start(kind: str, options: Mapping[str, Any], job_name: str, warm_up: str) -> Any:
+    row = KINDS[kind]
+    cluster_class = _class_of(kind, row)
     if cluster_class is LocalCluster:
         return _start_local(options, warm_up)
     _check_programs(kind, cluster_class)
-    return cluster_class(**{**KINDS[kind].defaults(job_name), **options})
+    all_options = {**row.defaults(job_name), **options}
+    workers = all_options.pop("n_workers", 0) if row.starts_empty else 0
+    cluster = cluster_class(**all_options)
+    if workers:
+        cluster.scale(workers)
+    return cluster
 
 
 def adapt(cluster: Any, kind: str, options: Mapping[str, Any]) -> None:
@@ -55,8 +72,9 @@ def adapt(cluster: Any, kind: str, options: Mapping[str, Any]) -> None:
         DaskClusterError: this kind of cluster cannot.
     """
     try:
-        knows_duration = kind != "gateway"  # Its server looks at the work in a way of its own.
-        defaults = {"target_duration": BATCH_DURATION} if knows_duration else {}
+        # Others, as in Kubernetes and at a gateway, look at the work in ways of their own.
+        has_dasks_way = isinstance(cluster, SpecCluster)
+        defaults = {"target_duration": BATCH_DURATION} if has_dasks_way else {}
         cluster.adapt(**{**defaults, **options})
     except (AttributeError, NotImplementedError, TypeError) as error:
         raise DaskClusterError(
@@ -114,26 +132,6 @@ def _check_programs(kind: str, cluster_class: Any) -> None:
             "on a host from which jobs are submitted, correct its PATH, or use a cluster that runs "
             "already: {existing: {address: ...}}."
         )
-
-
-def _start_at_gateway(cluster_class: Any, options: Mapping[str, Any]) -> Any:
-    """Have a server of Dask Gateway start a cluster, with `n_workers` workers."""
-    import dask
-
-    workers = options.get("n_workers", 0)
-    own_options = {name: value for name, value in options.items() if name != "n_workers"}
-    address = options.get("address") or dask.config.get("gateway.address", None)
-    try:
-        cluster = cluster_class(**own_options)
-    except Exception as error:
-        raise DaskClusterError(
-            f"The Dask Gateway at {address} does not start a cluster: {type(error).__name__}: "
-            f"{error}. Correct the options of `gateway` in the executor's config, or see the "
-            "gateway's log."
-        ) from None
-    if workers:
-        cluster.scale(workers)
-    return cluster
 
 
 def _start_local(options: Mapping[str, Any], warm_up: str) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from dagster import DagsterInstance
 from distributed import Client, LocalCluster
 
+from imagetl_assets.dask_executor.clusters.starting import adapt
 from imagetl_assets_tests.dask_executor import jobs_limits
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job, mark_job
 from testbed.dagster_runs import Marks, run_error, run_job
@@ -31,6 +32,13 @@ class OfOneSize(TwoThreads):
         raise NotImplementedError("it has one size")
 
 
+class OfOperator:
+    """One whose workers another process starts and stops, as an operator of Kubernetes does."""
+
+    def adapt(self, minimum: int | None = None, maximum: int | None = None) -> None:
+        self.between = minimum, maximum
+
+
 def execution(**config: Any) -> dict[str, Any]:
     return {"execution": {"config": config}}
 
@@ -40,6 +48,16 @@ def test_a_cluster_can_be_of_any_class(instance: DagsterInstance, marks: Marks) 
     config = execution(cluster={"class": named})
     with run_job(mark_job, instance, run_config=config, tags=marks.tags) as result:
         assert result.success
+
+
+def test_why_a_cluster_cannot_be_started_is_told(instance: DagsterInstance, marks: Marks) -> None:
+    named = {"path": f"{__name__}.TwoThreads", "options": {"wokers": 1}}
+    config = execution(cluster={"class": named})
+    result = run_job(mark_job, instance, run_config=config, tags=marks.tags)
+    assert not result.success
+    error = run_error(result)
+    assert "A cluster of kind 'class' cannot be started: TypeError: " in error
+    assert "unexpected keyword argument 'wokers'" in error
 
 
 @pytest.mark.parametrize("path", ["no.such.module.Cluster", f"{__name__}.Missing", "Cluster", ""])
@@ -60,11 +78,18 @@ def test_a_cluster_grows_with_the_steps_there_are(instance: DagsterInstance, mar
         cluster={"local": {"n_workers": 1}},
         adapt={"minimum": 1, "maximum": 2, "interval": "200ms"},
     )
-    job = jobs_limits.many_job
+    job = jobs_limits.growing_job
     with run_job(job, instance, run_config=config, tags=marks.tags) as result:
         assert result.success
     workers = {line for step in marks.folder.iterdir() for line in step.read_text().split()}
     assert len(workers) == 2
+
+
+def test_a_cluster_adapts_in_its_own_way_if_it_has_one() -> None:
+    """`KubeCluster.adapt` takes no more than this."""
+    cluster = OfOperator()
+    adapt(cluster, "kube", {"minimum": 1, "maximum": 2})
+    assert cluster.between == (1, 2)
 
 
 @pytest.mark.parametrize(
