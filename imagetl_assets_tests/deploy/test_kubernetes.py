@@ -80,3 +80,17 @@ def test_the_commands_name_files_that_are_there() -> None:
     for line in commands("Kubernetes"):
         for path in re.findall(r"(?:-f |=)(deploy/\S+)", line):
             assert (PROJECT / path).exists() or Path(path) == Path("deploy/env")
+
+
+def test_the_port_that_is_forwarded_is_one_of_its_service() -> None:
+    (line,) = [line for line in commands("Kubernetes") if " port-forward " in line]
+    name, port = line.rpartition("service/")[2].split()
+    assert int(port) in [each["port"] for each in of_kind("Service")[name]["spec"]["ports"]]
+
+
+def test_kubectl_can_read_the_settings() -> None:
+    """Unlike a shell, `--from-env-file` takes quotes and all that follows as the value."""
+    lines = (DEPLOY / "env.example").read_text().splitlines()
+    settings = [line for line in lines if line and not line.startswith("#")]
+    assert settings
+    assert [line for line in settings if not re.fullmatch(r"[A-Z_]+=[^\s'\"$]+", line)] == []

@@ -56,6 +56,16 @@ def test_the_lowest_versions_are_those_that_are_tested() -> None:
     assert {name: tested.get(name) for name in bounds} == bounds
 
 
+def test_commands_that_are_not_run_are_those_of_pages() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text()
+    section = text.partition("## Commands in the documents")[2].partition("\n## ")[0]
+    pages = [PROJECT / "README.md", PROJECT / "deploy" / "README.md", *PROJECT.glob("docs/*.md")]
+    shown = "".join(page.read_text() for page in pages)
+    listed = re.findall(r"^\| `([^`]+)`", section, re.M)
+    assert listed
+    assert [command for command in listed if f"    {command}" not in shown] == []
+
+
 def _plain(name: str) -> str:
     """Return a package's name as PEP 503 compares it."""
     return re.sub(r"[-_.]+", "-", name).lower()

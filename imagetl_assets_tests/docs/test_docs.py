@@ -14,10 +14,13 @@ from typing import Any
 
 import dagster
 import pytest
+import yaml
 
+from imagetl_assets.definitions import defs
 from imagetl_assets.images.bundle import find_frames
 from imagetl_assets.sample import write_sample
 from testbed import webhook
+from testbed.bundles import tiny_frame
 from testbed.imagetl_dev import DEV, NEW_FILE
 from testbed.ports import free_ports
 from testbed.processes import BIN, PROJECT
@@ -66,14 +69,19 @@ def test_the_first_run_as_it_is_written(tmp_path: Path) -> None:
 
 
 def test_each_way_of_the_how_to_as_it_is_written(tmp_path: Path) -> None:
-    """But for dg, which works in the project's folder; it has tests of its own."""
+    """With the function for pictures. But for dg, which works in the project's folder."""
     lines = [line for line in commands("how-to.md") if line.startswith(("imagetl ", "dagster "))]
     script = [line for line in lines if line != "imagetl dev"]
     (tmp_path / "definitions.py").write_text(programs("how-to.md")[-1])
-    done = _bash(script, tmp_path)
+    (function,) = [program for program in programs("pictures.md") if "def blurred" in program]
+    (tmp_path / "my_pictures.py").write_text(function)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "1.gif").write_bytes(tiny_frame(1))
+    done = _bash([*script, *commands("pictures.md")], tmp_path, {"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     assert len(list(find_frames((tmp_path / "again.img").open("rb")))) == 5
     assert not (tmp_path / "storage" / "shots").exists()
+    assert (tmp_path / "storage" / "photos" / "clip.gif").exists()
     assert "RUN_SUCCESS" in done.stderr
 
 
@@ -184,6 +192,26 @@ def test_every_setting_has_its_line() -> None:
     variables = {name for pair in read for name in pair if name}
     told = set(re.findall(r"^\| `(IMAGETL_\w+)`", (DOCS / "settings.md").read_text(), re.M))
     assert told == variables
+
+
+def run_configs() -> list[tuple[str, str]]:
+    """Return the run config that pages show, each with the name of its page."""
+    pages = [PROJECT / "README.md", *DOCS.glob("*.md"), *PROJECT.glob("imagetl_assets/**/*.md")]
+    return [
+        (page.name, config)
+        for page in pages
+        for config in re.findall(
+            r"^```yaml\n(.*?)^```$|^    (execution: [^\n]*)$", page.read_text(), re.M | re.S
+        )
+        for config in filter(None, config)
+    ]
+
+
+@pytest.mark.parametrize(("page", "text"), run_configs())
+def test_run_config_can_be_used_as_it_is_written(page: str, text: str) -> None:
+    config = yaml.safe_load(text)
+    name = "remove_upstream_file" if "remove" in config.get("ops", {}) else "image_etl"
+    dagster.validate_run_config(defs.resolve_job_def(name), config)
 
 
 def test_links_lead_somewhere() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -16,11 +18,13 @@ from imagetl_assets.upstream.listing import list_upstream
 from testbed import bundles, s3_proxy
 from testbed.object_store import (
     ObjectStore,
+    create_bucket,
     new_bucket,
     reached,
     uploads_under_way,
 )
 from testbed.pipeline import Outcome, Pipeline
+from testbed.processes import BIN, PROJECT
 from testbed.s3_proxy import S3Proxy
 
 NAME = "ü [1]* a?.img"  # what globbing or a URL would take for something else
@@ -272,3 +276,18 @@ def test_wrong_credentials_are_told_at_once(
     assert f"{bucket.storage}/all-images.img/" in outcome.failure
     assert not [event for event in outcome.result.all_events if event.is_step_up_for_retry]
     assert "wr0ng" not in event_log(bucket, outcome)
+
+
+def test_the_command_of_the_readme(proxy: S3Proxy, tmp_path: Path) -> None:
+    """As it is written; the environment says where the store is."""
+    (line,) = re.findall(r"^ {4}(.*s3://.*)$", (PROJECT / "README.md").read_text(), re.M)
+    create_bucket(proxy.store, "bucket")
+    folder = open_store("s3://bucket/day")
+    for name in ("1.gif", "below/2.gif"):
+        folder.write(name, bundles.tiny_frame(1))
+    (tmp_path / ".venv").symlink_to(BIN.parent)
+    done = subprocess.run(
+        ["bash", "-euc", line], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(bundles.pixels((tmp_path / "storage" / "day" / "clip.gif").read_bytes())) == 2
