@@ -1,11 +1,11 @@
 """Which frames go to which mapped step.
 
 The frames of a bundle are divided into frame batches. In a run over one bundle, each mapped step
-stores one frame batch. In a run over several bundles, a step stores as many as make up some frames,
-because many small bundles would cost more by their steps than by their frames.
+stores one frame batch. In a run over several bundles, a mapped step stores the frame batches of
+several small bundles, because a step for each would cost more than its frames do.
 
-Both sides of the mapping ask here: the step that starts the mapped steps, and each mapped step for
-itself, as nothing but its mapping key travels.
+Two callers use these functions: the step that starts the mapped steps, and each mapped step, which
+gets only its mapping key and finds out itself which frames it has to store.
 """
 
 from __future__ import annotations

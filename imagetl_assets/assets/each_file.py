@@ -1,10 +1,11 @@
 """How a step does its work for each upstream file of a run.
 
-In a run over one file, a step that fails is tried again by Dagster, as its retry policy says. In a
-run over several files, that would do the work for the good ones once more. So there the files that
-failed are tried again within the step, by the same policy. Files that fail for good are noted
-(`file_failures`), and the step succeeds if it could do at least one. The last asset of the run then
-fails, once it has materialized what could be done. So each partition has its own status in Dagster.
+In a run over one file, Dagster tries a step that has failed again, as its retry policy says. In a
+run over several files, this would repeat the work for the good files. So the step itself tries the
+files that have failed again, by the same policy. Files that fail every time are noted
+(`file_failures`), and the step succeeds if at least one file is good. The last asset of the run
+fails after it has materialized the good files. So each partition has a status of its own in
+Dagster.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Which part of a film is encoded by which mapped step.
 
-A film is divided into segments of so much work each that a step of its own is worth it. A step may
-encode several of them, if the run is about many files. If all of them are work for a single step,
-there is no mapped step: the step that joins segments encodes the films itself.
+A film is divided into segments. Each segment is so much work that a mapped step for it is worth its
+cost. In a run over many files, a step may encode several segments. If all of the work is enough for
+one step only, there is no mapped step: the step that joins segments encodes the films itself.
 
-As for frames (see `mapped_steps`), nothing but the mapping key travels: each step finds out for
-itself what it has to do, from the records.
+As with frames (see `mapped_steps`), a mapped step gets only its mapping key. It finds out from the
+records what it has to do.
 """
 
 from __future__ import annotations

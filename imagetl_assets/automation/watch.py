@@ -1,9 +1,10 @@
 """What the sensor remembers of upstream files, and what it decides: functions without any I/O.
 
-A file is *due* once two looks in a row have found the same fingerprint, and it has had it for a
-settable time: one that is still being written changes in between. Each change has a moment, that of
-the look which first found it. So a content that comes back is another change, and the same change
-has the same moment however often a look at it is repeated.
+A file is *due* for a run when two looks in a row have found the same fingerprint, and the
+fingerprint has been the same for a time that can be set. A file that is still being written changes
+between two looks. Each change has a moment: the time of the look that has found it first. So if a
+file changes back to an earlier content, that is a new change; and a change keeps its moment if a
+look is repeated.
 """
 
 from __future__ import annotations

@@ -1,29 +1,31 @@
-"""Which run may make a result visible: the newest one that has begun to.
+"""Decides which run may make a result visible: the newest run that has begun to make it.
 
-A claim is a folder, `.imagetl/work/<claim>`, in which a step writes what it makes. When that is
-complete, it is moved to where people and other steps look for it. The folder is what gives the
-right to do so:
+A claim is a folder, `.imagetl/work/<claim>`, into which a step writes its result. When the result
+is complete, it is moved to the place where people and other steps look for it. Only the run that
+has this folder can do that:
 
-1. Who claims a result makes a folder, then looks at those of others. If there is one of a newer
-   run, or if a newer run has stored its record, the claim is given up. Folders of older runs are
-   deleted.
-2. Results become visible only by moving them out of the claim's own folder.
-3. So whoever was overtaken, however long it was stopped, finds nothing there to move. It changes
-   nothing, and fails as `Overtaken`.
+1. To claim a result, a run makes a folder, and then lists the folders of other runs. If there is
+   one of a newer run, or if a newer run has stored its record, the run gives its claim up. It
+   deletes the folders of older runs.
+2. Results become visible only by being moved out of the folder of the claim.
+3. So a run that was overtaken finds nothing in its folder that it could move, however long it was
+   stopped. It changes nothing, and fails as `Overtaken`.
 
-A run is newer if it has started later. A second attempt of a step takes over from the first. The
-name of a claim tells all of that: what is claimed, when the run started, which run it is, and when
-the claim was made.
+A run is newer if it has started later. A second attempt of a step counts as newer than the first.
+The name of a claim says what is claimed, when the run started, which run it is, and when the claim
+was made.
 
 On a disk, a move is a rename, which fails if the file was removed. In a bucket it is a copy, which
-fails, too. But a process that was stopped can write a file into a folder that is deleted already.
-So it looks whether the claim is there after it has written, and before it copies. What it wrote
-before that look is deleted by whoever takes over, and so is not copied. One gap is left: a copy
-that the store itself is at work on in the very milliseconds of the deletion. All of that takes a
-store whose listings are up to date, as those of Amazon, Google, Azure and MinIO are.
+fails, too. But in a bucket, a process that was stopped can still write a file into a folder that is
+deleted already. So the process checks that its claim is there after it has written, and before it
+copies. The newer run deletes all that was written before this check, so it is not copied. One case
+of some milliseconds remains: the store is already copying when the newer run deletes the file. All
+of this needs a store whose listings are up to date, as those of Amazon, Google, Azure and MinIO
+are.
 
-In a bucket, a file that is not there yet is not moved but created where it belongs, if the store
-can be told to create only (`Store.creates_only_new`). A process that comes late finds it taken.
+In a bucket, a file that is not there yet is not moved, but created at its place, if the store can
+refuse to replace an object (`Store.creates_only_new`). A process of an older run then finds that
+the file is there already.
 """
 
 from __future__ import annotations

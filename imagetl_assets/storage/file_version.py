@@ -49,8 +49,8 @@ def local_state(file: BinaryIO) -> FileState:
     others leave out. It has the second, and a digest of three samples: the file's first, middle and
     last 4 KiB.
 
-    A file that is replaced in the same second by one of the same size, which differs from it only
-    outside of these samples, looks the same.
+    One change is not noticed: a file is replaced in the same second by one of the same size, which
+    differs from it only outside of these samples.
     """
     stat = os.fstat(file.fileno())
     digest = hashlib.blake2b(digest_size=8)

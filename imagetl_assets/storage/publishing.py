@@ -1,9 +1,9 @@
 """How frame files get into the frames folder of a partition.
 
 Invariant: while there is a record of frame files (`frame_files.json`), the frames folder holds each
-file that the record names, with the bytes that the record tells. Who finds no record takes no
-frame, and who has read frames looks whether the record is still the same. So a clip is never made
-of a mixture of two sets of frames, whatever is killed or stopped, and whenever.
+file that the record names, with the size and the sha256 that the record has. A reader that finds no
+record uses no frames. After reading frames, it checks that the record is still the same. So no clip
+is made of two sets of frames, whichever process is killed or stopped, and at whatever moment.
 
 A set of frames belongs to a claim (see `claims`), which the steps of a run hold in turn:
 
@@ -13,33 +13,33 @@ A set of frames belongs to a claim (see `claims`), which the steps of a run hold
   event log go to the claim's folder, too (see `assets.step_reports`).
 - `collect_frames` calls `publish` once all are written.
 
-What there is of a partition's frames, "old" being those of an earlier run:
+The frames of a partition are in one of these states ("old" are those of an earlier run):
 
     state                               frames folder      frame_files
     1 nothing is stored                 absent (*)         absent
-    2 others are being written          old                old
+    2 new ones are being written        old                old
     3 they are about to be exchanged    old                says that there is an exchange
     4 they are being exchanged          old or new (**)    says that there is an exchange
     5 published                         new                new
 
     (*) in a bucket: some of the first frames, see below  (**) in a bucket: some of both
 
-A run that ends in state 1, 3 or 4 has left no frames that anybody takes, and the next run begins
-anew. If it is re-executed instead, it goes on: `publish` may be called again at any time, and
-does what is not done yet.
+If a run ends in state 1, 3 or 4, no reader uses its frames, and the next run starts from the
+beginning. If the run is re-executed instead, it continues: `publish` may be called again at any
+time, and does what is not done yet.
 
-Each state follows the one before by a move of `claims`, and so does each new file in a frames
-folder. Only the stale files of a bucket, which are deleted in state 4, cannot be protected like
-that: a process that is stopped just before such a deletion, and goes on when a newer run has
-published, deletes a file of the newer run. The next step that needs the file says that it is
-missing, and the next run of the partition stores it again.
+Each change of state is a move of `claims`, and so is each new file in a frames folder. There is one
+exception: in a bucket, files that are not needed any more are deleted in state 4. If a process is
+stopped just before such a deletion, and continues after a newer run has published, it deletes a
+file of the newer run. The next step that needs the file says that it is missing, and the next run
+of the partition stores it again.
 
-On a disk, frames are always written aside, and the two folders change places. A bucket would have
-to copy each file. So the first frames of a partition are written into the frames folder itself, if
-the store can be told not to replace what is there (`Store.creates_only_new`): then a process that
-comes late cannot spoil the frames of a newer run. It may add a file that no record names, which the
-next publication deletes. Frames are the first if this run has created the first index of the
-partition.
+On a disk, frames are always written to another folder, and the two folders are exchanged. A bucket
+would have to copy each file. So the first frames of a partition are written into the frames folder
+itself, if the store can refuse to replace an object (`Store.creates_only_new`): then a process of
+an older run cannot change the frames of a newer one. It may add a file that no record names; the
+next publication deletes it. Frames count as the first if this run has created the first index of
+the partition.
 """
 
 from __future__ import annotations

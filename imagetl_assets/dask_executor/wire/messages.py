@@ -4,7 +4,7 @@ A worker publishes its messages under a topic of the Dask scheduler, and the run
 that topic. So neither process has to reach the other directly. The messages of one worker arrive in
 the order in which they were sent.
 
-The usual sequence, for a batch of the steps a, b and c. The last message hands back the steps that
+The usual sequence, for a batch of the steps a, b and c. The last message returns the steps that
 were not started because the batch has run for long enough:
 
     run's process                worker
@@ -23,17 +23,17 @@ that the batch was started before and runs nothing. The run's process decides wh
                  <-------------- StartedTwice
     submit batch 8 ------------> the steps of batch 7 that have not ended
 
-If worker 1 was only cut off and sends more after that, its messages are ignored: each start of a
-batch has an `execution` of its own, and the run's process follows only the first that it hears of.
+If worker 1 was only disconnected, and sends more messages after that, these are ignored: each start
+of a batch has an `execution` of its own, and the run's process follows only the first one.
 
-An isolated step has a process of its own on the worker's host. The worker passes on what that
-process tells. If it ends before the step has, or cannot run the step, the step has failed, or is
-tried again by its `RetryPolicy`:
+An isolated step has a process of its own on the worker's host. The worker passes on the events of
+that process. If the process ends before the step has ended, or cannot run the step, the step fails,
+or is tried again by its `RetryPolicy`:
 
                  <-------------- ProcessDied reason="... was killed by signal 9 ..."
 
-A step may read the event log, and has to find there what it has done itself. Then its worker asks
-to be told when its events are written. The answer is a note of the scheduler, which it reads:
+If a step reads the event log, it has to find its own earlier events there. So its worker asks the
+run's process to write them first. The answer is a note with the scheduler, which the worker reads:
 
                  <-------------- Progress    events of a, question=1
     write them

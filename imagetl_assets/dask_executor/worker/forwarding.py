@@ -1,19 +1,19 @@
 """Has the events of the run at hand sent to the run's process, not written by the worker.
 
-All that Dagster stores about a step passes `store_event` of the instance's event log: the lines of
-its log, its events, and what the step's own code reports to the instance. Every storage plugin of
-Dagster has to have this method. So it is the one place to take the events from.
+Dagster stores everything about a step with `store_event` of the instance's event log: the lines of
+its log, its events, and what the code of the step reports to the instance. Every storage plugin of
+Dagster has this method, so it is the one place where all events can be taken.
 
-Three states of an event matter here:
+An event goes through three states:
 
 - *told*: it was given to `store_event`, and waits to be sent with the next message;
-- *safe*: the scheduler has it, so the death of this worker does not lose it (see `sender`);
+- *safe*: the scheduler has it, so it is not lost if this worker dies (see `sender`);
 - *written*: the run's process has written it into the event log, where others can read it.
 
-A step starts once what was before it is safe, or written, if the step depends on it. What a step
-reads from the event log has to hold what the step has told: so the methods of the event log that
-read events wait until that is written, if it may concern them. Dagster itself reads in this way:
-for example, which materialization an asset check is about.
+A step starts when the events of the steps before it are safe, or, if it depends on these steps,
+written. If a step reads the event log, it has to find its own earlier events there. So the methods
+that read events wait until the events that may concern them are written. Dagster itself reads
+events, too: for example, to find the materialization that an asset check is about.
 """
 
 from __future__ import annotations

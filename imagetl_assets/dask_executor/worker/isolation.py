@@ -1,11 +1,12 @@
-"""Runs an isolated step: in a process that is started for it, and that this worker follows.
+"""Runs an isolated step in a process that the worker starts for it, and watches.
 
-The process (`step_process`) loads the job and runs the step. All that it has to tell comes over a
-pipe, as calls of the worker's `MessageSender`, which this worker makes for it. So the worker knows
-what the process has told before it died, if it dies.
+The process (`step_process`) loads the job and runs the step. It sends all its events through a
+pipe, as calls of the worker's `MessageSender`; the worker makes these calls for it. So if the
+process dies, the worker has all events that it has sent before.
 
-Both ends notice the end of the other one. When the process has ended, what it has started and left
-running ends, too. When the worker has ended, the process ends itself.
+Each of the two notices when the other one ends. When the process has ended, the worker also ends
+the programs that it has started and left running. When the worker has ended, the process ends
+itself.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """One image file with several images, alone: animated GIF, PNG, WebP or AVIF, or TIFF of pages.
 
-Strategy: an animated image tells how each image differs from the one before, so an image can be had
-only after those before it. Each mapped step decodes the file from its start to the last image that
-it stores, so there are few of these steps. The pages of a TIFF do not depend on each other: a step
-reads those that it stores.
+Strategy: an animated image stores how each image differs from the one before, so an image can be
+decoded only after those before it. Each mapped step decodes the file from its start to the last
+image that it stores, so there are few of these steps. The pages of a TIFF do not depend on each
+other: a step reads only those that it stores.
 
-A file with one image is no animation. It is taken by the kind of bundle that has anything between
-its images, as it always was.
+A file with one image is no animation; the kind of bundle for four newlines takes it.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Videos: each frame of the first video stream is a frame. By PyAV, the libraries of FFmpeg.
 
-Strategy: the packets of a stream tell when each frame is shown, without decoding it. To have a
-frame, decoding begins at the key frame before it. So each mapped step decodes its own stretch.
-`choose` takes some frames of a video: those of a stretch of time, or so many in a second.
+Strategy: the packets of a stream have the time at which each frame is shown, so frames are found
+without decoding them. To decode a frame, one has to start at the key frame before it. So each
+mapped step decodes a part of the video of its own. `choose` takes some frames of a video: those
+between two moments, or a number of them in each second.
 
-Frames are turned as the video says, and stretched if its pixels are not square. If they are to be
-made smaller, they are at once, where their colours are converted: that takes a sixth of the time of
-doing so with a picture in its full size.
+Frames are rotated as the video says, and stretched if its pixels are not square. If frames are
+stored in a smaller size, FFmpeg makes them smaller when it converts their colours: that takes a
+sixth of the time that it takes with a picture in its full size.
 """
 
 from __future__ import annotations
