@@ -66,7 +66,7 @@ def no_frame_is_damaged(
     partitions_def=upstream_files,
     additional_deps=["frames"],
     blocking=True,
-    description="Every indexed frame is stored with its recorded sha256.",
+    description="Each frame file is there, and its sha256 is the recorded one.",
 )
 def every_frame_is_stored(
     context: AssetCheckExecutionContext, storage: ImageStorage
@@ -88,7 +88,7 @@ def every_frame_is_stored(
     asset="clip_gif",
     partitions_def=upstream_files,
     additional_deps=["frame_files"],
-    description="The clip decodes to as many frames as were indexed, in the right size.",
+    description="The clip can be decoded. It has all frames, and the right size.",
 )
 def clip_can_be_decoded(
     context: AssetCheckExecutionContext, storage: ImageStorage

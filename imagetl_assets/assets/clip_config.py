@@ -1,4 +1,4 @@
-"""What users can say of a clip, whatever its format."""
+"""The config of a clip, for all formats: its name, which frames it shows, and for how long."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -36,23 +36,23 @@ class ShownConfig(CheckedConfig):
         default=None,
         le=gif.LONGEST_MS,
         description=(
-            "How long each frame is shown, in milliseconds. Default: as long as the bundle says, "
-            f"which animations do, and animated pictures in it; else {DEFAULT_DURATION_MS}."
+            "How long each frame is shown, in milliseconds. Default: the frame's own time, if the "
+            f"bundle has one, as animations and videos do; else {DEFAULT_DURATION_MS:g}."
         ),
     )
-    every: int = Field(default=1, ge=1, description="Take every n-th frame only.")
+    every: int = Field(default=1, ge=1, description="Show every n-th frame only.")
     fps: float | None = Field(
         default=None,
         ge=SLOWEST_FPS,
-        description="Frames a second, instead of frame_duration_ms.",
+        description="Frames that are shown in a second, instead of frame_duration_ms.",
     )
 
     realtime: float | None = Field(
         default=None,
         gt=0,
         description=(
-            "Show frames for as long as passed between the times when they were taken, so many "
-            "times faster: with 60, an hour is a minute."
+            "Show each frame for the time until the next one was taken, this many times faster: "
+            "with 60, an hour becomes a minute. All frames need a time."
         ),
     )
 
@@ -133,7 +133,7 @@ class ClipConfig(ShownConfig):
         default=0,
         ge=ONCE,
         le=65_535,
-        description="How often the clip is repeated; 0 is for ever, -1 not at all: it plays once.",
+        description="How often the clip is repeated: 0 is for ever; with -1, it plays once.",
     )
 
     @property

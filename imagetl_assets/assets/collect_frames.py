@@ -34,7 +34,7 @@ from imagetl_assets.storage.partition_folder import PartitionFolder
     ins={"stored": In(Nothing)},
     out=Out(dict[str, FrameFiles]),
     retry_policy=SHORT_RETRIES,
-    description="Publishes the stored frames once all of them are there.",
+    description="Publishes the stored frames when all of them are there.",
 )
 def collect_frames(
     context: AssetExecutionContext, storage: ImageStorage, index: dict[str, FrameIndex]

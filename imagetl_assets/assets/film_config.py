@@ -1,4 +1,4 @@
-"""What users can say of a clip in full colour, in each format."""
+"""The config of each clip in full colour."""
 
 from enum import Enum
 from typing import Any, ClassVar
@@ -24,7 +24,7 @@ class WebpConfig(ShownConfig):
         default=0,
         ge=ONCE,
         le=65_534,
-        description="How often it is repeated; 0 is for ever, -1 not at all: it plays once.",
+        description="How often it is repeated: 0 is for ever; with -1, it plays once.",
     )
 
     def options(self) -> dict[str, Any]:
@@ -80,7 +80,7 @@ class WebmConfig(VideoConfig):
     )
     codec: Codec = Field(
         default=Codec.vp9,
-        description="vp9: what all browsers show; av1: smaller, and newer ones show it.",
+        description="vp9: all browsers show it; av1: smaller, but only newer browsers show it.",
     )
 
     def options(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What users can say of how frames are found and stored."""
+"""The config of `frames`: how frames are found and stored."""
 
 from enum import Enum
 
@@ -32,14 +32,17 @@ class FramesConfig(CheckedConfig):
         default=None,
         gt=0,
         description=(
-            "Frames that a mapped step stores at most. "
-            f"Default: one up to {MAX_MAPPED_STEPS} frames, above that about the root of their "
-            f"number, in at most {MAX_MAPPED_STEPS} steps."
+            "How many frames a mapped step stores, at most. Default: one if there are up to "
+            f"{MAX_MAPPED_STEPS} frames; else about the square root of their number, or more, so "
+            f"that there are at most {MAX_MAPPED_STEPS} mapped steps."
         ),
     )
     on_damaged_frame: OnDamagedFrame = Field(
         default=OnDamagedFrame.fail,
-        description="fail: name the frame and fail; skip: leave it out and tell in the metadata.",
+        description=(
+            "If a frame is damaged: fail, and name the frame; or skip it, and count it in the "
+            "metadata."
+        ),
     )
     order: Order = Field(
         default=Order.bundle,
@@ -49,27 +52,27 @@ class FramesConfig(CheckedConfig):
         ),
     )
     start: float = Field(
-        default=0, ge=0, description="Of a video: take frames from so many seconds on."
+        default=0, ge=0, description="Of a video: take frames from this second on."
     )
     end: float | None = Field(
-        default=None, gt=0, description="Of a video: take frames up to so many seconds."
+        default=None, gt=0, description="Of a video: take frames up to this second."
     )
     take_fps: float | None = Field(
-        default=None, gt=0, description="Of a video: take so many frames of a second, at most."
+        default=None, gt=0, description="Of a video: take at most this many frames of each second."
     )
     resize: str | None = Field(
         default=None,
         description=(
             "Store frames in another size: a width in pixels ('250'), a percentage ('50%'), or a "
             "box ('320x240': as large as it allows; '320x240 crop'; '320x240 pad'). "
-            "Frames are decoded and converted for it, by the mapped steps."
+            "The mapped steps decode and convert the frames for this."
         ),
     )
     picture_function: str | None = Field(
         default=None,
         description=(
-            "A function that each picture is given to, by its module and name, such as "
-            "my_package.pictures:grey. It has to be installed on the workers."
+            "A Python function that changes each picture before it is stored, by its module and "
+            "name, such as my_package.pictures:grey. It has to be installed on the workers."
         ),
     )
     caption: str | None = Field(
@@ -82,16 +85,16 @@ class FramesConfig(CheckedConfig):
     dither: Dither = Field(
         default=Dither.none,
         description=(
-            "How colours are shown that are not among the 255 of a frame. none: by the nearest "
-            "one; bayer: by a pattern of two; floyd_steinberg: by dots that spread the error."
+            "How to show colours that are not among the 255 of a frame. none: the nearest colour; "
+            "bayer: a regular pattern of two colours; floyd_steinberg: fine dots."
         ),
     )
     optimize: bool | None = Field(
         default=None,
         description=(
-            "Also store how each frame differs from the one before, for a smaller clip. Frames "
-            "are decoded for it, by the mapped steps. Default: only for an animated GIF that is "
-            "all of the file, as its images are often such differences themselves."
+            "Also store how each frame differs from the one before, which makes the clip smaller. "
+            "The mapped steps decode the frames for this. Default: only if the bundle is one "
+            "animated GIF, as its images are often such differences themselves."
         ),
     )
 

@@ -41,7 +41,10 @@ class RawDataFileConfig(CheckedConfig):
 
     url: str | None = Field(
         default=None,
-        description="http(s) or fsspec URL, or path. Default: the partition key, in the upstream.",
+        description=(
+            "http(s) or fsspec URL, or path. Default: the file in the upstream whose name is the "
+            "partition key."
+        ),
     )
     path: str = Field(
         default=DEFAULT_PATH, description="Name of the stored file in the partition folder."
@@ -49,16 +52,15 @@ class RawDataFileConfig(CheckedConfig):
     on_existing: OnExisting = Field(
         default=OnExisting.revalidate,
         description=(
-            "revalidate: ask upstream whether the stored file is still current; "
-            "skip: use a file that is there, without any network; "
-            "redownload: always fetch."
+            "What to do if the file is stored already. revalidate: ask upstream whether it has "
+            "changed; skip: use the stored file, without asking; redownload: download it again."
         ),
     )
     include: str | None = Field(
         default=None,
         description=(
-            "If it is a folder: take files whose path in it is like this, such as '*.jpg'. "
-            "Default: all whose names end like those of images."
+            "Of a folder: take only the files whose path in it matches this pattern, such as "
+            "'*.jpg'. Default: all files with the extension of an image format."
         ),
     )
     connect_timeout: float = Field(
@@ -71,8 +73,8 @@ class RawDataFileConfig(CheckedConfig):
         default=DEFAULT.least_speed,
         ge=0,
         description=(
-            "Give up a download that is slower, on average over read_timeout seconds of waiting; "
-            "0: never."
+            "Give up a download that is slower than this, on average over read_timeout seconds of "
+            "waiting; 0: never."
         ),
     )
     max_bytes: int = Field(
@@ -81,7 +83,7 @@ class RawDataFileConfig(CheckedConfig):
     max_retry_after: float = Field(
         default=900,
         ge=0,
-        description="Seconds to wait, at most, if a busy server says when to ask again.",
+        description="Seconds to wait, at most, if a busy server asks to come back later.",
     )
 
     @field_validator("path")

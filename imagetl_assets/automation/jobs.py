@@ -46,7 +46,7 @@ def image_etl(storage: str) -> UnresolvedAssetJobDefinition:
             # All workers of a run have to agree with the process that has created it.
             ROOT_TAG: root_name(storage),
         },
-        description="Download one upstream file, store its frames, make them a clip.",
+        description="Download one upstream file, store its frames, and make a clip of them.",
     )
 
 
@@ -65,7 +65,7 @@ check_stored = define_asset_job(
     "check_stored",
     selection=AssetSelection.checks(*THOROUGH_CHECKS),
     partitions_def=upstream_files,
-    description="Read all that is stored of an upstream file, and look whether it is as recorded.",
+    description="Read all that is stored of an upstream file, and check that it is complete.",
 )
 
 

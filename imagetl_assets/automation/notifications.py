@@ -34,7 +34,7 @@ def notifications(settings: AutomationSettings) -> list[SensorDefinition]:
         run_status=DagsterRunStatus.SUCCESS,
         default_status=DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=5,
-        description="Tells of runs that succeeded, and whether the one before had failed.",
+        description="Sends a message when a run has succeeded (or recovered after a failed one).",
     )
     def notify_success(context: RunStatusSensorContext) -> None:
         run = context.dagster_run
@@ -45,7 +45,7 @@ def notifications(settings: AutomationSettings) -> list[SensorDefinition]:
     @run_failure_sensor(
         default_status=DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=5,
-        description="Tells of runs that failed, and why.",
+        description="Sends a message when a run has failed, with the reason.",
     )
     def notify_failure(context: RunFailureSensorContext) -> None:
         run = context.dagster_run

@@ -29,7 +29,7 @@ def nightly(job: UnresolvedAssetJobDefinition, settings: AutomationSettings) -> 
         job=job,
         cron_schedule=settings.cron,
         execution_timezone=settings.timezone,
-        description="Asks upstream whether each known file is still the one that is stored.",
+        description="Asks upstream for each known file whether it has changed since it was stored.",
     )
     def revalidate(context: ScheduleEvaluationContext) -> Iterator[RunRequest | SkipReason]:
         keys = context.instance.get_dynamic_partitions("upstream_files")

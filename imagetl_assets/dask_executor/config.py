@@ -61,8 +61,8 @@ def _retries_field() -> Field:
         Selector({mode.value: Field({}, is_required=False) for mode in RetryMode}),
         default_value={RetryMode.ENABLED.value: {}},
         description=(
-            "Whether steps that ask for a retry get one (default: enabled). Deferred: that they "
-            "asked is in the event log, and to run them again is for whoever reads it."
+            "Whether steps that ask for a retry get one (default: enabled). Deferred: the request "
+            "is written into the event log, and the executor does not run the step again."
         ),
     )
 
@@ -73,9 +73,8 @@ CONFIG_SCHEMA: dict[str, Any] = {
         Permissive({"minimum": Field(int, default_value=1), "maximum": Field(int)}),
         is_required=False,
         description=(
-            "Have a cluster that is started for the run grow from `minimum` to `maximum` workers "
-            "with the work there is, and shrink again. Further options are those of the cluster's "
-            "method `adapt`."
+            "A cluster that is started for the run gets between `minimum` and `maximum` workers, "
+            "as there is work for them. Further options are those of the cluster's method `adapt`."
         ),
     ),
     "retries": _retries_field(),
@@ -98,16 +97,16 @@ CONFIG_SCHEMA: dict[str, Any] = {
         IntSource,
         default_value=60,
         description=(
-            "Seconds to wait for a worker (or for the scheduler) before the run fails. Ten times "
-            "as long while a worker is starting, as far as the kind of cluster tells."
+            "Seconds to wait for a worker (or for the scheduler) before the run fails. The run "
+            "waits ten times as long if the cluster says that a worker is starting."
         ),
     ),
     "worker_silence": Field(
         IntSource,
         default_value=90,
         description=(
-            "Seconds without a heartbeat after which a worker counts as lost. Raise it for steps "
-            "that are longer in one call into C which does not release Python's lock (GIL)."
+            "Seconds without a heartbeat after which a worker counts as lost. Raise it if a single "
+            "call into C takes longer without releasing Python's lock (GIL)."
         ),
     ),
     "isolate": Field(
@@ -120,9 +119,9 @@ CONFIG_SCHEMA: dict[str, Any] = {
         ),
         default_value=False,
         description=(
-            "Run each step in a process of its own, started by its worker; also by the Python "
-            "`python`, or with the environment variables `env`. A step's tag dagster-dask/isolate "
-            "takes precedence."
+            "Run each step in a process of its own, which its worker starts: true, or the path of "
+            "another Python (`python`) and further environment variables (`env`). A step's tag "
+            "dagster-dask/isolate takes precedence."
         ),
     ),
     "performance_report": Field(
@@ -137,8 +136,8 @@ CONFIG_SCHEMA: dict[str, Any] = {
         [str],
         default_value=[],
         description=(
-            "Environment variables that workers need as the run's process has them. "
-            "The run warns of each worker where they differ."
+            "Environment variables that have to be the same in the run's process and in the "
+            "workers. The run has a warning for each worker where they differ."
         ),
     ),
 }

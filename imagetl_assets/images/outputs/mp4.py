@@ -11,7 +11,7 @@ MP4 = FilmFormat(
     name="mp4",
     description=(
         "The animation of all frames as an MP4 (H.264), from the original images in full colour. "
-        "It is only made if it is asked for, and needs the extra `video`."
+        "It is made only if `IMAGETL_CLIPS` names it, or if it is materialized by hand."
     ),
     write=_ENCODING.write,
     segments=_ENCODING,

@@ -18,7 +18,7 @@ WEBM = FilmFormat(
     name="webm",
     description=(
         "The animation of all frames as a WebM (VP9 or AV1), from the original images in full "
-        "colour. It is only there if it is asked for, and needs the extra `video`."
+        "colour. It exists only if `IMAGETL_CLIPS` names it, and needs the extra `video`."
     ),
     write=_ENCODING.write,
     segments=_ENCODING,

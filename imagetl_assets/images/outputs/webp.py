@@ -77,8 +77,8 @@ def _check_side(film: Film) -> None:
 WEBP = FilmFormat(
     name="webp",
     description=(
-        "The animation of all frames as a WebP, from the original images in full colour. It is "
-        "only made if it is asked for."
+        "The animation of all frames as a WebP, from the original images in full colour. "
+        "It is made only if `IMAGETL_CLIPS` names it, or if it is materialized by hand."
     ),
     write=write,
 )
