@@ -91,6 +91,7 @@ def remove(context: OpExecutionContext, config: RemovalConfig, storage: ImageSto
 
 @job(
     name="remove_upstream_file",
+    config={"ops": {"remove": {"config": {"file": ""}}}},  # so the launchpad has a line for it
     executor_def=in_process_executor,
     description="Remove all that is stored of an upstream file, and its partition.",
 )
