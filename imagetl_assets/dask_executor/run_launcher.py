@@ -36,7 +36,13 @@ class _Sign(NamedTuple):
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
-    """Dagster's default run launcher, and the daemon's eye on runs of this executor."""
+    """Dagster's default run launcher, and the daemon's eye on runs of this executor.
+
+    Attributes:
+        silent_seconds: how long a run may give no sign of life.
+    """
+
+    silent_seconds: float = SILENT_SECONDS
 
     def __init__(self, inst_data: Any = None) -> None:
         super().__init__(inst_data)
@@ -55,12 +61,12 @@ class WatchedRunLauncher(DefaultRunLauncher):
             self._signs.pop(run.run_id, None)
         elif last is None or last.text != text:
             self._signs[run.run_id] = _Sign(text, time.monotonic())
-        elif time.monotonic() - last.seen_at > SILENT_SECONDS:
+        elif time.monotonic() - last.seen_at > self.silent_seconds:
             del self._signs[run.run_id]
             return CheckRunHealthResult(
                 WorkerStatus.FAILED,
-                f"the process of the run has given no sign of life for {SILENT_SECONDS} s: it was "
-                "killed, or its host has died",
+                "the process of the run has given no sign of life for "
+                f"{self.silent_seconds} s: it was killed, or its host has died",
             )
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 

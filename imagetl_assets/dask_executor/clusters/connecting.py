@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import dask
+from dask.utils import parse_timedelta
 from distributed import Client, Security
 from distributed.comm.addressing import get_address_host_port
 
 from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
 
-CONNECT_SECONDS = 30.0
 SEND_SECONDS = 0.001
 
 
@@ -22,7 +23,8 @@ def connect(address: str, patience: float, security: Any = None) -> Iterator[Cli
 
     Args:
         address: such as `tcp://scheduler:8786`.
-        patience: how many seconds to wait at most, if that is less than `CONNECT_SECONDS`.
+        patience: how many seconds to wait at most, if that is less than Dask's own setting
+            `distributed.comm.timeouts.connect`.
         security: a `distributed.Security`, or None for what Dask's config says.
 
     Raises:
@@ -31,7 +33,7 @@ def connect(address: str, patience: float, security: Any = None) -> Iterator[Cli
     """
     _check_address(address)
     _check_encryption(address, security)
-    timeout = min(patience, CONNECT_SECONDS)
+    timeout = min(patience, parse_timedelta(dask.config.get("distributed.comm.timeouts.connect")))
     try:
         client = Client(address, timeout=timeout, security=security, set_as_default=False)
     except OSError as error:
