@@ -143,8 +143,13 @@ def pack(folder: str, output: str, include: str | None) -> int:
 @click.option("--height", type=Whole(1, 65_535), metavar="N", default=240, help="In pixels.")
 def sample(frames: int, output: str, width: int, height: int) -> None:
     """Write a bundle of synthetic frames, the same bytes every time."""
+    from imagetl_assets.images.decoding.limits import MAX_PIXELS
     from imagetl_assets.sample import write_sample
 
+    if width * height > MAX_PIXELS:
+        raise click.UsageError(
+            f"--width and --height make {width * height:,} pixels, more than {MAX_PIXELS:,}"
+        )
     part = f"{output}.part"
     try:
         with raised(), open(part, "wb") as file:

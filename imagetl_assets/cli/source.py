@@ -39,6 +39,7 @@ def open_source(source: str | None) -> Iterator[Source]:
         with _serve_sample() as url:
             yield Source(SAMPLE_NAME, url)
     elif "://" in source:
+        _check_url(source)
         yield Source(_last_name(source), source)
     elif "/" in source or os.path.exists(source) or _matches_something(source):
         if not (os.path.exists(source) or _matches_something(source)):
@@ -60,6 +61,18 @@ def open_source(source: str | None) -> Iterator[Source]:
             shown = redact_url(url)
             print(f"there is no file {source} here; looking for {shown}", file=sys.stderr)
         yield Source(source, url)
+
+
+def _check_url(url: str) -> None:
+    """Raise click.ClickException if no download can find anything at a URL."""
+    from imagetl_assets.upstream.urls import is_local, local_path
+
+    if not url.partition("://")[2].strip("/"):
+        raise click.UsageError(f"{url} names no file: give the URL of one")
+    if is_local(url):
+        path = local_path(url)
+        if not (os.path.exists(path) or _matches_something(path)):
+            raise click.ClickException(f"there is no file or folder {url}")
 
 
 def _matches_something(pattern: str) -> bool:

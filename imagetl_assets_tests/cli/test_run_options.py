@@ -164,6 +164,7 @@ IMPOSSIBLE = [
     "sample -o x.img -n -3",
     "sample -o x.img --width 0",
     "sample -n 2 -o .",
+    "sample -o x.img --width 65535 --height 65535",
     "dev --workers 0",
     "dev --port http",
     "dev --port 99999",

@@ -18,7 +18,6 @@ from imagetl_assets.cli.source import open_source
         ("http://example.org:8000/", "example.org"),
         ("http://example.org", ""),
         ("http://example.org/?id=1", ""),
-        ("file:///data/a%20b.img", "a b.img"),
         ("s3://bucket/images/a%20b.img", "a%20b.img"),
         ("s3://bucket/a#b?c.img", "a#b?c.img"),
         ("all-images.img", "all-images.img"),
@@ -39,13 +38,18 @@ def test_a_path_is_that_of_a_file_here(tmp_path: Path, monkeypatch: pytest.Monke
     for path in ("/", "/day/../", "/**/*.jpg", "/**/a?.jpg"):
         with open_source(f"{tmp_path}/photos{path}") as opened:
             assert opened.partition_key == "photos"
+    (tmp_path / "a b.img").touch()
+    with open_source(f"{tmp_path.as_uri()}/a%20b.img") as opened:
+        assert opened.partition_key == "a b.img"
     for path in ("a%20b.img", "./a%20b.img", str(tmp_path / "a%20b.img")):
         with open_source(path) as opened:
             assert opened.partition_key == "a%20b.img"
             assert opened.url == str(tmp_path / "a%20b.img")
 
 
-@pytest.mark.parametrize("path", ["./nope.img", "nope.img", "/data/nope.img"])
+@pytest.mark.parametrize(
+    "path", ["./nope.img", "nope.img", "/data/nope.img", "file:///data/nope.img"]
+)
 def test_a_file_that_is_not_here(
     path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,3 +83,9 @@ def test_it_is_said_that_the_upstream_is_asked(
     with open_source("a.img"):
         told = capsys.readouterr().err
     assert told == "there is no file a.img here; looking for https://example.org/in/a.img\n"
+
+
+@pytest.mark.parametrize("url", ["http://", "s3://", "file:///"])
+def test_a_url_of_nothing(url: str) -> None:
+    with pytest.raises(click.UsageError, match=f"{url} names no file"), open_source(url):
+        pass
