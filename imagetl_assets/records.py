@@ -1,7 +1,7 @@
 """What assets hand to each other: where the bytes are and what is known of them, never the bytes.
 
-Each record is a small JSON file beside the results. JSON, because whoever can write to the storage
-must not be able to run code in the pipeline. A record is checked when it is read: its types, its
+Each record is a small JSON file beside the results. It is JSON so that nobody who can write to the
+storage can run code in the pipeline. A record is checked when it is read: its types, its
 ranges, and whether it is in the format of this version. One that is not counts as unreadable, and
 is written anew when its asset is materialized.
 """

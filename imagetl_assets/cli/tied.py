@@ -1,8 +1,8 @@
 """`python -m imagetl_assets.cli.tied COMMAND ...` runs a command until standard input ends.
 
-Whoever starts it holds the other end of standard input. If that process dies, however it does, the
-input ends, and the command and all that it has started are stopped. This process has to be the
-first one of its session.
+The process that starts it keeps the other end of standard input open. If that process dies in any
+way, the input ends, and the command and all processes that it has started are stopped. This process
+has to be the first one of its session.
 """
 
 from __future__ import annotations

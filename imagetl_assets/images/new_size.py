@@ -58,10 +58,10 @@ def new_size(text: str) -> NewSize:
 
 
 def scaled_size(resize: NewSize | None, width: int, height: int) -> tuple[int, int] | None:
-    """Return the size that a picture may have already when it is brought to the new size.
+    """Return the size in which a decoder may return a picture that is resized afterwards.
 
-    It does not change what comes of it: who has a picture in this size and resizes it, changes no
-    pixel. So who decodes a picture may leave pixels out at once.
+    That saves time. It is the size that the picture gets anyway, so that resizing it afterwards
+    changes no pixel.
 
     >>> scaled_size(480, 1920, 1080), scaled_size(Box(320, 320), 1920, 1080)
     ((480, 270), (320, 180))

@@ -108,7 +108,7 @@ class Claim:
 
     @classmethod
     def take(cls, folder: PartitionFolder, asset: str, turn: str) -> Claim:
-        """Claim the result of an asset; whoever had claimed it before is overtaken.
+        """Claim the result of an asset; a run that has claimed it before is overtaken.
 
         Raises:
             Overtaken: a newer run has claimed it, or has made it.

@@ -127,7 +127,7 @@ def with_filesystem(url: str, work: Callable[[Any, str], T]) -> T:
     except (UpstreamError, FileNotFoundError, PermissionError, ValueError):
         raise
     except Exception:
-        if fs.async_impl:  # it has many connections, and sees to them itself
+        if fs.async_impl:  # it has many connections, and replaces closed ones itself
             raise
         type(fs).clear_instance_cache()
         return work(*open_filesystem(url))

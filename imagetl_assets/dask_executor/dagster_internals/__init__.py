@@ -1,4 +1,4 @@
-"""Everything of this package that leans on private parts of Dagster, SQLAlchemy or alembic.
+"""Everything in this package that depends on private parts of Dagster, SQLAlchemy or alembic.
 
 Look here first if a new version of Dagster breaks something or makes runs slower:
 

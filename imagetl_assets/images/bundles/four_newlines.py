@@ -13,12 +13,12 @@ cut it. A separator is looked for only from there on. No byte is dropped in sile
 - Any other bytes between the end of an image and the next separator stay with the image, as
   decoders ignore them. They are noted.
 
-A damaged image must not take its neighbours along. An image that was cut short can by chance seem
-to end at the end of a later image, and nothing in its own structure shows that. So an image is also
+A damaged image must not make its neighbours damaged. An image that was cut short can seem to end at
+the end of a later image, and nothing in its own structure shows that. So an image also counts as
 damaged if another one begins inside it, right after a separator, and ends at the same place.
 
-A GIF without its trailer, or with zero bytes between its blocks, seems damaged, too. It is whole if
-it is so alone, up to its separator.
+A GIF without its trailer, or with zero bytes between its blocks, seems damaged, too. It is accepted
+if the bytes up to its separator are a whole GIF apart from that.
 """
 
 from __future__ import annotations

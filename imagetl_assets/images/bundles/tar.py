@@ -4,8 +4,9 @@ Strategy: `tarfile` walks the headers, which lie before the members, and underst
 (POSIX.1-1988, -2001 "pax", GNU). The first bytes of a member tell whether it is an image. Its bytes
 are in the archive as they are, so nothing has to be unpacked.
 
-`tarfile` ends in silence where a header is damaged in the middle of an archive. So where it ends is
-looked at here: what cannot be read is a damaged frame, up to the end of the file.
+If a header in the middle of an archive is damaged, `tarfile` ends there without an error. So this
+module looks at the bytes where it ends: if they are not the end of the archive, everything from
+there to the end of the file counts as a damaged frame.
 """
 
 from __future__ import annotations
