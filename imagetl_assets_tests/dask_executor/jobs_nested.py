@@ -116,6 +116,14 @@ def _nested(way: OpDefinition) -> JobDefinition:
     return nested
 
 
+@job(executor_def=dask_executor, resource_defs={"dask": dask_client})
+def mixed_job() -> None:
+    """All ways in batches together. Two of each, as the first may leave the pool for good."""
+    for way in WAYS:
+        for number in range(2):
+            way.alias(f"{way.name}_{number}")()
+
+
 collections_job = _nested(collections)
 with_a_worker_client_job = _nested(with_a_worker_client)
 secedes_job = _nested(secedes)

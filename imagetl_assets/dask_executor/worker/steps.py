@@ -82,11 +82,11 @@ def run_steps_of_batch(spec: RunSpec, batch: Batch, setting: Setting) -> None:
             raise
     except KeyboardInterrupt:
         pass  # No signal gets to this thread: a step's own code has raised it, and has failed.
-    if resources_started:
+    if resources_started and not run.has_to_be_split:
         sender.ended(not_started=run.not_started)
     elif len(batch.step_keys) == 1:
         sender.ended()
-    else:  # Each step is run alone, to find out which of them need the resource that fails.
+    else:  # Each step is run alone, as only some of them need the resource that matters.
         sender.drop_events()
         sender.ended(not_started=batch.step_keys, alone=True)
 
@@ -109,10 +109,12 @@ class _BatchRun:
 
     Attributes:
         not_started: keys of the steps that were not started so far.
+        has_to_be_split: whether nothing was run, as the steps have to run in batches of their own.
     """
 
     def __init__(self, step_keys: Sequence[str], plan: ExecutionPlan, setting: Setting) -> None:
         self.not_started = list(step_keys)
+        self.has_to_be_split = False
         self._known_state = plan.known_state
         self._keys = set(step_keys)
         self._succeeded: set[str] = set()
@@ -124,7 +126,14 @@ class _BatchRun:
     def iterate(
         self, job_context: PlanExecutionContext, execution_plan: ExecutionPlan
     ) -> Iterator[DagsterEvent]:
-        """Yield all events of the steps, in the form that ExecuteRunWithPlanIterable asks for."""
+        """Yield all events of the steps, in the form that ExecuteRunWithPlanIterable asks for.
+
+        A resource may have left the thread pool, as `dask_client` does. A step without it, which
+        leaves the pool by itself, could not run then.
+        """
+        if len(self.not_started) > 1 and _has_left_the_pool():
+            self.has_to_be_split = True
+            return
         steps = [execution_plan.get_executable_step_by_key(key) for key in self.not_started]
         with self._captured_output(job_context) as captured:
             if captured:
@@ -150,7 +159,9 @@ class _BatchRun:
         deadline = time.monotonic() + BATCH_SECONDS
         told = self._sender.begun()
         for number, step in enumerate(steps):
-            if (number and time.monotonic() > deadline) or not self._may_start(step):
+            if number and (time.monotonic() > deadline or _has_left_the_pool()):
+                return  # What is left gets a new batch, on a thread of the pool.
+            if not self._may_start(step):
                 return
             del self.not_started[0]
             state = self._known_state
@@ -210,3 +221,10 @@ class _BatchRun:
                 }
             ),
         )
+
+
+def _has_left_the_pool() -> bool:
+    """Whether this thread has left the worker's thread pool, by `distributed.secede`."""
+    from distributed.threadpoolexecutor import thread_state
+
+    return not getattr(thread_state, "proceed", True)

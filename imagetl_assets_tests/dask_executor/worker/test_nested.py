@@ -13,8 +13,7 @@ from testbed.dask_cluster import DaskProcesses
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "threads"), [(1, 1), (1, 3), (2, 1)])
 def test_steps_can_use_all_of_dasks_ways_to_compute(
     workers: int,
     threads: int,
@@ -29,6 +28,11 @@ def test_steps_can_use_all_of_dasks_ways_to_compute(
             assert [result.output_for_node(f"step_{number}") for number in range(4)] == [
                 jobs.RESULT
             ] * 4
+    mixed = ReconstructableJob.for_module(jobs.__name__, "mixed_job")
+    with execute_job(mixed, instance, run_config=dask.run_config()) as result:
+        assert result.success
+        found = {event.step_key for event in result.get_step_success_events()}
+        assert len(found) == 2 * len(jobs.WAYS)
 
 
 def test_the_resource_serves_without_a_worker_too() -> None:
