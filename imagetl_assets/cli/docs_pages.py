@@ -6,7 +6,9 @@ The pages are Markdown files. They are there if the project is installed from it
 
 from __future__ import annotations
 
+import re
 from html import escape
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,6 +16,15 @@ _PROJECT = Path(__file__).parents[2]
 _PICTURES = {".gif", ".png", ".svg"}
 # Where pages are, besides those in the project's folder itself.
 _FOLDERS = {"docs", "deploy", "imagetl_assets"}
+# Other files that pages link to; they are shown as text.
+_TEXTS = {
+    "dagster.yaml",
+    "deploy/Dockerfile",
+    "deploy/env.example",
+    "deploy/imagetl@.service",
+    "deploy/kubernetes/imagetl.yaml",
+    "examples/image_etl.ipynb",
+}
 _HEADERS = {
     "content-security-policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'",
     "x-content-type-options": "nosniff",
@@ -55,13 +66,16 @@ def docs_app(project: Path = _PROJECT) -> Any:
         if path.endswith(".md"):
             page = await run_in_threadpool(_as_html, project / path)
             return HTMLResponse(page, headers=_HEADERS)
-        return FileResponse(project / path, headers=_HEADERS)
+        kind = "text/plain" if path in _TEXTS else None  # else what its name says
+        return FileResponse(project / path, headers=_HEADERS, media_type=kind)
 
     return Starlette(routes=[Route("/{path:path}", show)])
 
 
 def _is_shown(path: str) -> bool:
-    """Return whether this is the path of a page or a picture: all else of the project is not."""
+    """Return whether this is the path of a page, or of what pages show or link to."""
+    if path in _TEXTS:
+        return True
     name = PurePosixPath(path)
     is_here = len(name.parts) < 2 or name.parts[0] in _FOLDERS
     return is_here and ".." not in name.parts and name.suffix in {".md", *_PICTURES}
@@ -70,7 +84,21 @@ def _is_shown(path: str) -> bool:
 def _as_html(page: Path) -> str:
     from markdown_it import MarkdownIt
 
-    # Markup in a page is shown as text.
+    # Comments are left out; any other markup in a page is shown as text.
+    text = re.sub("<!--.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-    body = markdown.render(page.read_text(encoding="utf-8"))
+    tokens = markdown.parse(text)
+    for token, following in pairwise(tokens):
+        if token.type == "heading_open":
+            token.attrSet("id", _anchor(following.content))
+    body = markdown.renderer.render(tokens, markdown.options, {})
     return _PAGE.format(title=escape(page.name), body=body)
+
+
+def _anchor(heading: str) -> str:
+    """Return what links call a heading, as code forges do.
+
+    >>> _anchor("... use `dg`")
+    '-use-dg'
+    """
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -41,7 +41,7 @@ def test_dev(tmp_path: Path) -> None:
         assert requests.get(f"{dev.dagster}/server_info", timeout=10).ok
         assert requests.get(dev.dashboard, timeout=10).ok
         for page in _documentation(dev.dagster):
-            assert "<h1>" in requests.get(page, timeout=10).text
+            assert "<h1 " in requests.get(page, timeout=10).text
         assert dev.storage_uri == dev.storage.as_uri()
         block = (tmp_path / "dev.log").read_text()
         assert re.sub(r" {2,}\S+$", "", block, flags=re.M) == _BLOCK  # and nothing of Dagster's

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 import pytest
 import requests
@@ -59,7 +59,8 @@ def test_a_player_can_ask_for_a_part(url: str) -> None:
         ".docs/",
         ".docs/pyproject.toml",
         ".docs/imagetl_assets/definitions.py",
-        ".docs/docs/..%2Fdagster.yaml",
+        ".docs/docs/..%2Fpyproject.toml",
+        ".docs/deploy/env",
         ".docs/docs/nothing.md",
         ".docs/.state/x.md",
     ],
@@ -75,14 +76,18 @@ def test_scripts_of_strangers_do_not_run(url: str) -> None:
 
 
 def test_each_page_of_the_documentation_is_shown(url: str) -> None:
-    for path in (*sorted((PROJECT / "docs").glob("*.md")), PROJECT / "README.md"):
+    pages = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", PROJECT / "deploy" / "README.md"]
+    for path in [*pages, *sorted((PROJECT / "docs").glob("*.md"))]:
         page = f"{url}/.docs/{path.relative_to(PROJECT)}"
         answer = requests.get(page, timeout=10)
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        assert "<h1>" in answer.text
-        for link in re.findall(r'(?:src|href)="([^":#]+)', answer.text):
-            if link.endswith((".md", ".png", ".gif", ".svg")):
-                assert requests.get(urljoin(page, link), timeout=10).ok, link
+        assert "<h1 " in answer.text
+        assert "&lt;!--" not in answer.text
+        for link in re.findall(r'(?:src|href)="([^":]+)"', answer.text):
+            target = urljoin(page, link)
+            found = requests.get(target, timeout=10)
+            assert found.ok, link
+            assert "#" not in target or f'id="{urldefrag(target).fragment}"' in found.text, link
 
 
 def test_without_a_folder_there_is_only_the_documentation() -> None:
