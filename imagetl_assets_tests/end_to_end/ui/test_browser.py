@@ -50,6 +50,11 @@ def test_the_graph_shows_four_assets_in_a_row(ui: Ui) -> None:
 def test_a_description_is_where_people_look(ui: Ui) -> None:
     ui.page.goto(f"{ui.url}/assets/clip_gif?view=overview")
     expect(ui.page.get_by_text("The animation of all frames").first).to_be_visible()
+    link = ui.page.get_by_role("row").filter(has_text="documentation").get_by_role("link").first
+    with ui.page.expect_popup() as popup:
+        link.click()
+    expect(popup.value.get_by_role("heading", name="Pictures", exact=True)).to_be_visible()
+    popup.value.close()
 
 
 def test_add_a_partition_materialize_it_and_see_the_clip(ui: Ui, dev: Dev) -> None:
