@@ -41,7 +41,7 @@ class Expectations:
 
     Attributes:
         in_thread: tests whose worker is a thread of the test's process: they look at what a step
-            has changed in memory.
+            has changed in memory, or at an order of steps that only one worker keeps.
         differing: why a test does not pass with this executor, by its name.
     """
 
@@ -105,6 +105,8 @@ def run(
         environment = {
             **os.environ,
             "PYTHONPATH": f"{folder}:{PROJECT}",
+            # Some tests start `python`, and mean this one.
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
             "PYTEST_ADDOPTS": "",
             "DAGSTER_HOME": "",
         }
