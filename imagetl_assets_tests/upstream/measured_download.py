@@ -1,8 +1,13 @@
-"""`python -m` this with a URL: print by how many bytes a download lets the process grow."""
+"""`python -m` this, and give it URLs, one a line: it prints by how many bytes each lets it grow.
+
+Each download has a process of its own, forked from this one, which has imported all that it needs.
+A line may end with `hold`: then the process keeps what it reads.
+"""
 
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import sys
 from contextlib import suppress
@@ -37,9 +42,22 @@ def main() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     with raw_server.serve(raw_server.sending(head, body)) as harmless:
         download(harmless)
+    for line in sys.stdin:
+        url, *how = line.split()
+        pid = os.fork()
+        if not pid:
+            measure(url, how)
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        if status:
+            print(f"the process has ended with {status}", flush=True)
+
+
+def measure(url: str, how: list[str]) -> None:
+    """Print by how many bytes a download lets this process grow."""
     before = peak()
-    download(sys.argv[1], [] if "hold" in sys.argv else None)
-    print(peak() - before)
+    download(url, [] if "hold" in how else None)
+    print(peak() - before, flush=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import brotli
 import pytest
@@ -19,6 +19,28 @@ MOST_GROWTH = 30_000_000
 pytestmark = pytest.mark.skipif(
     not measured_download.STATUS.exists(), reason="the system does not tell the peak of a process"
 )
+
+Measure = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def growth() -> Iterator[Measure]:
+    """By how many bytes a process grows that downloads from a URL: `growth(url, *how)`."""
+    command = [sys.executable, "-m", measured_download.__name__]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+
+        def measure(url: str, *how: str) -> int:
+            print(url, *how, file=process.stdin, flush=True)
+            measured = process.stdout.readline()
+            print(measured)  # for `pytest -rP`
+            return int(measured)
+
+        yield measure
+
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -75,12 +97,12 @@ HOSTILE: dict[str, Callable[[], raw_server.Handler]] = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_memory_grows_by_less_than_30_mb(kind: str) -> None:
+def test_memory_grows_by_less_than_30_mb(growth: Measure, kind: str) -> None:
     with raw_server.serve(HOSTILE[kind]()) as url:
         assert growth(url) < MOST_GROWTH
 
 
-def test_memory_of_a_redirect_with_a_gzip_bomb() -> None:
+def test_memory_of_a_redirect_with_a_gzip_bomb(growth: Measure) -> None:
     bomb = gzip.compress(bytes(ZEROS))
     head = f"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: {len(bomb)}\r\n"
     answer = head.encode() + b"Content-Encoding: gzip\r\n\r\n"
@@ -88,21 +110,9 @@ def test_memory_of_a_redirect_with_a_gzip_bomb() -> None:
         assert growth(url) < MOST_GROWTH
 
 
-def test_what_is_measured_is_there() -> None:
+def test_what_is_measured_is_there(growth: Measure) -> None:
     """A process that holds what it reads grows by more."""
     body = b"x" * 39_000_000
     head = OK + b"Content-Length: %d\r\n\r\n" % len(body)
     with raw_server.serve(raw_server.sending(head, body)) as url:
         assert growth(url, "hold") > MOST_GROWTH
-
-
-def growth(url: str, *how: str) -> int:
-    """Return by how many bytes a process grows that downloads from `url`."""
-    measured = subprocess.run(
-        [sys.executable, "-m", measured_download.__name__, url, *how],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    print(measured.stdout)  # for `pytest -rP`
-    return int(measured.stdout)
