@@ -38,7 +38,7 @@ def test_a_worker_that_is_starting_has_longer_than_none(
     instance: DagsterInstance, marks: Marks
 ) -> None:
     slow = {"n_workers": 1, "preload": ["import time; time.sleep(8)"]}
-    config = {"execution": {"config": {"cluster": {"local": slow}, "worker_timeout": 2}}}
+    config = {"execution": {"config": {"cluster": {"local": slow}, "worker_timeout": 6}}}
     with run_job(mark_job, instance, run_config=config, tags=marks.tags) as result:
         assert result.success
 

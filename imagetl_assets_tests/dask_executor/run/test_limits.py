@@ -120,7 +120,7 @@ def test_steps_run_where_the_dask_resources_that_they_require_are(
 def test_a_step_that_requires_what_no_worker_has_fails_the_run_with_the_remedy(
     cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
 ) -> None:
-    config = cluster.run_config(worker_timeout=1)
+    config = cluster.run_config(worker_timeout=3)
     with run_job(jobs.gpu_job, instance, run_config=config, tags=marks.tags) as result:
         assert not result.success
         assert "GPU" in run_error(result)
