@@ -30,12 +30,13 @@ def growth() -> Iterator[Measure]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdin
-        assert process.stdout
+        to, back = process.stdin, process.stdout
+        assert to is not None
+        assert back is not None
 
         def measure(url: str, *how: str) -> int:
-            print(url, *how, file=process.stdin, flush=True)
-            measured = process.stdout.readline()
+            print(url, *how, file=to, flush=True)
+            measured = back.readline()
             print(measured)  # for `pytest -rP`
             return int(measured)
 
