@@ -8,6 +8,7 @@ made at the speed of copying.
 - `blocks`: the binary layout of the blocks of a GIF, for reading and for writing.
 - `parsing`: read the block structure.
 - `pixels`: decode images, which is left to Pillow.
+- `wuffs`: look faster than Pillow whether the data of an image are whole.
 - `screens`: the screen that an animation needs, and which of its images are taken.
 - `timing`: for how long images are shown.
 - `assembling`: write an animation.

@@ -1,4 +1,4 @@
-"""Decode the images of a GIF with Pillow."""
+"""Decode the images of a GIF."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from imagetl_assets.images.errors import ImageError
+from imagetl_assets.images.gif import wuffs
 from imagetl_assets.images.gif.blocks import SCREEN, SIGNATURES, image_bytes, image_head
 from imagetl_assets.images.gif.layout import GifImage, GifLayout
 from imagetl_assets.images.gif.parsing import parse
@@ -25,7 +26,9 @@ def check_pixels(data: bytes | memoryview, layout: GifLayout | None = None) -> N
     """
     for image in (layout or parse(data)).images:
         check_time()
-        pixels(image, *image_bytes(image, data))
+        one = alone(image, *image_bytes(image, data))
+        if not wuffs.decodes(one, image.width * image.height):
+            _decoded(one, image)
 
 
 def pixels(image: GifImage, table: bytes, data: bytes | memoryview) -> PIL.Image.Image:
@@ -39,14 +42,24 @@ def pixels(image: GifImage, table: bytes, data: bytes | memoryview) -> PIL.Image
     Raises:
         ImageError: image data that are damaged or hold fewer pixels than the image has.
     """
+    return _decoded(alone(image, table, data), image)
+
+
+def alone(image: GifImage, table: bytes, data: bytes | memoryview) -> bytes:
+    """Return a GIF of one image, which fills the screen.
+
+    There is no trailer, so a decoder that wants more than the image's own data finds nothing.
+    """
+    moved = replace(image, left=0, top=0, transparent=-1)
+    screen = SCREEN.pack(SIGNATURES[1], image.width, image.height, 0, 0, 0)
+    return b"".join((screen, image_head(moved, table), data))
+
+
+def _decoded(gif: bytes, image: GifImage) -> PIL.Image.Image:
     from PIL import Image
 
-    alone = replace(image, left=0, top=0, transparent=-1)
-    screen = SCREEN.pack(SIGNATURES[1], image.width, image.height, 0, 0, 0)
-    # There is no trailer, so a decoder that wants more than the image's own data finds nothing.
-    source = io.BytesIO(b"".join((screen, image_head(alone, table), data)))
     try:
-        picture = Image.open(source, formats=["GIF"])
+        picture = Image.open(io.BytesIO(gif), formats=["GIF"])
         picture.load()
     except Image.DecompressionBombError as error:
         raise ImageError(f"the image is too large: {error}", image.data_offset) from error
