@@ -4,8 +4,10 @@
 
 The tests in `cli/test_interrupts.py` try a few moments. This tries all, which takes half an hour,
 so it is not part of the tests. Each signal comes at each moment, to the very first run of a new
-DAGSTER_HOME and to one in a home that has had runs. It prints a line for each try that was not as
-should be, then how many tries ended how, and exits with 1 if any was wrong:
+DAGSTER_HOME and to one in a home that has had runs. Moments count from when the command catches
+signals: before, Python itself starts, and may show a traceback. On a busy machine, give a later
+last moment (`--until`), or none of them is in the run itself. It prints a line for each try that
+was not as should be, then how many tries ended how, and exits with 1 if any was wrong:
 
 - the exit code is 128 + the signal's number, or 0 if the run was over before;
 - the last line says "interrupted", and there is no traceback;
@@ -33,7 +35,8 @@ from pathlib import Path
 
 from dagster import DagsterInstance
 
-from imagetl_assets_tests.cli.test_interrupts import family, start
+from imagetl_assets_tests.cli.test_interrupts import family, has_begun, start
+from testbed.processes import wait_for
 
 KINDS = ("INT", "TERM", "HUP", "KILL")
 _PATIENCE_SECONDS = 60
@@ -42,6 +45,7 @@ _PATIENCE_SECONDS = 60
 def interrupted(folder: Path, kind: str, delay: float) -> tuple[str, list[str]]:
     """Interrupt a run; return how it ended, and all that was wrong."""
     process = start(folder)
+    wait_for(lambda: has_begun(process), _PATIENCE_SECONDS)
     time.sleep(delay)
     number = signal.Signals[f"SIG{kind}"]
     if process.poll() is None:
@@ -54,8 +58,6 @@ def interrupted(folder: Path, kind: str, delay: float) -> tuple[str, list[str]]:
         return "hung", ["did not end"]
     code = process.returncode
     ended = "over before" if code == 0 else kind
-    if (code, out) == (-number, ""):  # Python itself was still starting: shells say 128 + number
-        return ended, list(_left(folder, process.pid, kind))
     return ended, [*_said(code, out, number), *_left(folder, process.pid, kind)]
 
 
@@ -104,7 +106,7 @@ def main() -> int:
     options = parser.parse_args()
     # What a shell has started in the background ignores SIGINT, and so would the commands.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    moments = [0.05 + i * options.every for i in range(int(options.until / options.every))]
+    moments = [i * options.every for i in range(int(options.until / options.every))]
     counts: Counter[str] = Counter()
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="imagetl-sweep-") as name:
