@@ -11,9 +11,9 @@ same tests with Dagster's executors.
   these tests exist in its memory only
 - `carried`: what those tests look for in memory, carried from workers to the test's process
 - `files.txt`: the files whose tests are run
-- `in_thread.txt`: tests that look at what a step has changed in memory, or at an order of steps
-  that only one worker keeps, so that their worker is a thread of the test's process; all others
-  run on two workers that are processes of their own
+- `in_thread.txt`: tests that look at what a step has changed in memory or printed, or at an order
+  of steps that only one worker keeps, so that their worker is a thread of the test's process; all
+  others run on two workers that are processes of their own
 - `differing.txt`: tests that are expected to differ, and why
 - `libraries`: the tests of dagster-dask and dagster-celery, with this executor in the place of
   theirs (`stand_ins`, `libraries_plugin`)

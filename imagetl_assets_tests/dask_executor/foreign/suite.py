@@ -41,7 +41,7 @@ class Expectations:
 
     Attributes:
         in_thread: tests whose worker is a thread of the test's process: they look at what a step
-            has changed in memory, or at an order of steps that only one worker keeps.
+            has changed in memory or printed, or at an order of steps that only one worker keeps.
         differing: why a test does not pass with this executor, by its name.
     """
 
