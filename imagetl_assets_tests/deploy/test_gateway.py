@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,3 +62,10 @@ def test_a_gateway_that_does_not_answer_is_named(instance: DagsterInstance) -> N
     with run_job(diamond_job, instance, run_config=run_config) as result:
         assert "A cluster of kind 'gateway' cannot be started: " in run_error(result)
         assert "127.0.0.1:1" in run_error(result)
+
+
+@pytest.fixture(autouse=True)
+def no_gateway_is_left() -> Iterator[None]:
+    """Collected later, while Python compiles, `Gateway.__del__` would raise an error there."""
+    yield
+    gc.collect()
