@@ -45,9 +45,12 @@ img {{ max-width: 100% }}
 
 
 def docs_folder(project: Path = _PROJECT) -> Path | None:
-    """Return the folder of the pages, or None if they are not here."""
-    folder = project / "docs"
-    return folder if (folder / "README.md").is_file() else None
+    """Return the folder of the pages, or None if they are not here.
+
+    Beside an installed package, a folder of this name is another package's.
+    """
+    folder, settings = project / "docs", project / "pyproject.toml"
+    return folder if (folder / "README.md").is_file() and settings.is_file() else None
 
 
 def docs_app(project: Path = _PROJECT) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from threading import Thread
 from typing import Any
 
-from imagetl_assets.cli.docs_pages import docs_app
+from imagetl_assets.cli.docs_pages import docs_app, docs_folder
 
 DOCS_PATH = "/.docs"
 """Where the documentation is. No hidden file of the storage is served, so nothing else is there."""
@@ -31,7 +31,7 @@ def file_server(folder: Path | None, host: str, port: int) -> Iterator[None]:
     """Serve the files of a folder, but none that is hidden, from a thread of this process.
 
     Links that lead out of the folder are not followed. The folder need not be there yet; without
-    one, only the documentation is served.
+    one, only the documentation is served. A package that was installed has no documentation.
     """
     import uvicorn
 
@@ -57,6 +57,9 @@ def _app(folder: Path | None) -> Any:
     from starlette.staticfiles import StaticFiles
 
     class Results(StaticFiles):
+        async def check_config(self) -> None:
+            """Let the folder be missing: nothing is found in it then."""
+
         async def get_response(self, path: str, scope: Any) -> Response:
             if any(part.startswith(".") for part in PurePosixPath(path).parts):
                 raise HTTPException(404)
@@ -64,7 +67,7 @@ def _app(folder: Path | None) -> Any:
             response.headers.update(_HEADERS)
             return response
 
-    routes = [Mount(DOCS_PATH, docs_app())]
+    routes = [Mount(DOCS_PATH, docs_app())] if docs_folder() else []
     if folder is not None:
         routes.append(Mount("/", Results(directory=folder, check_dir=False)))
     return Starlette(routes=routes)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from imagetl_assets.cli.run_options import RUN_OPTIONS
+from imagetl_assets.cli.run_options import MOST_CRF_OF_MP4, RUN_OPTIONS
 from imagetl_assets.settings import wanted_films
 
 
@@ -33,8 +33,8 @@ def run_config(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the run config that these values of options make, without those that are None.
 
     Raises:
-        click.UsageError: two that exclude each other are given, one of a clip that is not made,
-            or an end before the start.
+        click.UsageError: two that exclude each other are given, one of a clip that is not made, an
+            end before the start, or a quality that one of the clips cannot have.
     """
     config: dict[str, Any] = {}
     given: dict[str, str] = {}
@@ -50,10 +50,17 @@ def run_config(values: Mapping[str, Any]) -> dict[str, Any]:
                 raise click.UsageError(f"{option.flag} needs a clip to be made: --clips {some}")
             for path in paths:
                 set_value(config, path, value)
+    _check_together(values, clips)
+    return config
+
+
+def _check_together(values: Mapping[str, Any], clips: frozenset[str]) -> None:
     start, end = values.get("start") or 0, values.get("end")
     if end is not None and end <= start:
         raise click.UsageError(f"--end {end:g} has to be after --start {start:g}")
-    return config
+    crf = values.get("crf") or 0
+    if "mp4" in clips and crf > MOST_CRF_OF_MP4:
+        raise click.UsageError(f"--crf {crf:g} is too much for an MP4: at most {MOST_CRF_OF_MP4}")
 
 
 def in_terms_of_options(text: str) -> str:

@@ -25,6 +25,9 @@ _RAW, _FRAMES, _CLIP = "ops.raw_data_file.config", "ops.frames.config", "ops.cli
 _CLUSTER = "execution.config.cluster"
 _ALL = ("gif", "webp", "mp4", "webm")
 
+MOST_CRF_OF_MP4 = 51
+"""A WebM has up to 63."""
+
 
 @dataclass(frozen=True)
 class RunOption:
@@ -278,7 +281,7 @@ RUN_OPTIONS = (
     RunOption(
         "--crf",
         f"{_CLIP}.crf",
-        "Quality of the MP4 (default: 20) and the WebM (31): a lower one is better, and larger.",
+        "Quality of the MP4 (0 to 51, default: 20) and the WebM (0 to 63, 31); 0 is the best.",
         Number(0, 63),
         "N",
         clips=("mp4", "webm"),

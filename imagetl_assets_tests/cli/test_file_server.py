@@ -10,6 +10,7 @@ from urllib.parse import urldefrag, urljoin
 import pytest
 import requests
 
+from imagetl_assets.cli.docs_pages import docs_folder
 from imagetl_assets.cli.file_server import file_server
 from testbed.ports import free_ports
 from testbed.processes import PROJECT
@@ -96,6 +97,23 @@ def test_without_a_folder_there_is_only_the_documentation() -> None:
         url = f"http://127.0.0.1:{port}"
         assert requests.get(f"{url}/.docs/docs/README.md", timeout=10).ok
         assert requests.get(f"{url}/clip.gif", timeout=10).status_code == 404
+
+
+def test_in_a_folder_that_is_not_there_yet_nothing_is_found(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    with file_server(tmp_path / "later", "127.0.0.1", port):
+        url = f"http://127.0.0.1:{port}/clip.gif"
+        assert requests.get(url, timeout=10).status_code == 404
+        (tmp_path / "later").mkdir()
+        (tmp_path / "later" / "clip.gif").write_bytes(b"GIF89a")
+        assert requests.get(url, timeout=10).ok
+
+
+def test_the_docs_of_another_package_are_not_taken_for_ours(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "README.md").touch()
+    assert docs_folder(tmp_path) is None
+    assert docs_folder(PROJECT) == PROJECT / "docs"
 
 
 def test_it_is_over_with_its_block(storage: Path) -> None:

@@ -145,6 +145,7 @@ IMPOSSIBLE = [
     "run --start 5 --end 2",
     "run --clips avi",
     "run --crf 20",
+    "run --clips webm,mp4 --crf 52",
     "run --clips webp --codec av1",
     "run --every 0",
     "run --scheduler nonsense",

@@ -26,8 +26,9 @@ def check_pixels(data: bytes | memoryview, layout: GifLayout | None = None) -> N
     """
     for image in (layout or parse(data)).images:
         check_time()
-        one = alone(image, *image_bytes(image, data))
-        if not wuffs.decodes(one, image.width * image.height):
+        table, compressed = image_bytes(image, data)
+        one = alone(image, table, compressed)
+        if not wuffs.decodes(one, image.width * image.height, compressed[0]):
             _decoded(one, image)
 
 

@@ -13,8 +13,11 @@ from types import ModuleType
 _MOST_PIXELS = 4 * 1024 * 1024
 """Skia has 2 bytes of each pixel, Pillow 1, so large images are left to Pillow."""
 
+_LEAST_CODE_SIZE = 2
+"""Of the format. With less, Wuffs reads some data that Pillow does not."""
 
-def decodes(gif: bytes, pixels: int) -> bool:
+
+def decodes(gif: bytes, pixels: int, code_size: int) -> bool:
     """Tell whether a GIF of one image has the data of all of its pixels, and no others.
 
     It is strict: where it says no, another decoder may still find nothing wrong.
@@ -22,9 +25,10 @@ def decodes(gif: bytes, pixels: int) -> bool:
     Args:
         gif: the bytes; the trailer may be missing.
         pixels: how many the image has.
+        code_size: the first byte of the image data.
     """
     skia = _skia()
-    if skia is None or pixels > _MOST_PIXELS:
+    if skia is None or pixels > _MOST_PIXELS or code_size < _LEAST_CODE_SIZE:
         return False
     try:
         codec = skia.Codec.MakeFromData(skia.Data.MakeWithoutCopy(gif))
