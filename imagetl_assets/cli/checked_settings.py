@@ -5,6 +5,8 @@ Otherwise, what imports the definitions would end with a traceback.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import click
 
 from imagetl_assets.cli.option_types import check_scheduler
@@ -17,6 +19,19 @@ def check_clips() -> None:
         wanted_films()
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+
+
+def check_videos() -> None:
+    """Raise click.ClickException if a clip that is wanted is a video, and nothing here encodes it.
+
+    Workers of a cluster that is there already may have what encodes it.
+    """
+    videos = sorted(wanted_films() & {"mp4", "webm"})
+    if videos and find_spec("av") is None:
+        raise click.ClickException(
+            f"{' and '.join(videos)} cannot be made here, because PyAV is not installed: "
+            "pip install 'imagetl-assets[video]'"
+        )
 
 
 def check_scheduler_address() -> None:

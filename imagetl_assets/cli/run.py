@@ -14,7 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
-from imagetl_assets.cli.checked_settings import check_clips, check_scheduler_address
+from imagetl_assets.cli.checked_settings import (
+    check_clips,
+    check_scheduler_address,
+    check_videos,
+)
 from imagetl_assets.cli.interrupts import Interrupts, remembered, say_interrupted
 from imagetl_assets.cli.run_config import in_terms_of_options, run_config, set_value
 from imagetl_assets.cli.source import Source, open_source
@@ -64,9 +68,11 @@ def run(request: Request) -> int:
     check_clips()
     check_scheduler_address()
     config = run_config(request.options)
+    starts_cluster = not (request.options.get("scheduler") or scheduler_address())
+    if starts_cluster:
+        check_videos()
     with open_source(request.source) as source:
         key = _partition_key(request, source)
-        starts_cluster = not (request.options.get("scheduler") or scheduler_address())
         url = _url_config(source.url, starts_cluster=starts_cluster)
         set_value(config, "ops.raw_data_file.config.url", url)
         if not request.verbose:

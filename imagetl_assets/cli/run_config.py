@@ -8,8 +8,11 @@ from typing import Any
 
 import click
 
-from imagetl_assets.cli.run_options import MOST_CRF_OF_MP4, RUN_OPTIONS
+from imagetl_assets.cli.run_options import RUN_OPTIONS
 from imagetl_assets.settings import wanted_films
+
+_MOST_CRF_OF_MP4 = 51
+"""A WebM has up to 63."""
 
 
 def add_run_options(command: click.Command) -> click.Command:
@@ -59,8 +62,8 @@ def _check_together(values: Mapping[str, Any], clips: frozenset[str]) -> None:
     if end is not None and end <= start:
         raise click.UsageError(f"--end {end:g} has to be after --start {start:g}")
     crf = values.get("crf") or 0
-    if "mp4" in clips and crf > MOST_CRF_OF_MP4:
-        raise click.UsageError(f"--crf {crf:g} is too much for an MP4: at most {MOST_CRF_OF_MP4}")
+    if "mp4" in clips and crf > _MOST_CRF_OF_MP4:
+        raise click.UsageError(f"--crf {crf:g} is too much for an MP4: at most {_MOST_CRF_OF_MP4}")
 
 
 def in_terms_of_options(text: str) -> str:

@@ -25,9 +25,6 @@ _RAW, _FRAMES, _CLIP = "ops.raw_data_file.config", "ops.frames.config", "ops.cli
 _CLUSTER = "execution.config.cluster"
 _ALL = ("gif", "webp", "mp4", "webm")
 
-MOST_CRF_OF_MP4 = 51
-"""A WebM has up to 63."""
-
 
 @dataclass(frozen=True)
 class RunOption:

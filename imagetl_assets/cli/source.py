@@ -39,8 +39,7 @@ def open_source(source: str | None) -> Iterator[Source]:
         with _serve_sample() as url:
             yield Source(SAMPLE_NAME, url)
     elif "://" in source:
-        _check_url(source)
-        yield Source(_last_name(source), source)
+        yield _at_url(source)
     elif "/" in source or os.path.exists(source) or _matches_something(source):
         if not (os.path.exists(source) or _matches_something(source)):
             what = "file here like" if has_pattern(source) else "file or folder"
@@ -63,16 +62,22 @@ def open_source(source: str | None) -> Iterator[Source]:
         yield Source(source, url)
 
 
-def _check_url(url: str) -> None:
-    """Raise click.ClickException if no download can find anything at a URL."""
+def _at_url(url: str) -> Source:
+    """Return what is at a URL; what is on this machine is the same as by its path.
+
+    Raises:
+        click.ClickException: no download can find anything there.
+    """
     from imagetl_assets.upstream.urls import is_local, local_path
 
     if not url.partition("://")[2].strip("/"):
         raise click.UsageError(f"{url} names no file: give the URL of one")
-    if is_local(url):
-        path = local_path(url)
-        if not (os.path.exists(path) or _matches_something(path)):
-            raise click.ClickException(f"there is no file or folder {url}")
+    if not is_local(url):
+        return Source(_last_name(url), url)
+    path = os.path.abspath(local_path(url))
+    if not (os.path.exists(path) or _matches_something(path)):
+        raise click.ClickException(f"there is no file or folder {url}")
+    return Source(_local_name(path), path)
 
 
 def _matches_something(pattern: str) -> bool:
@@ -93,7 +98,7 @@ def _local_name(path: str) -> str:
 def _last_name(url: str) -> str:
     """Return the name of the file at a URL, or of the host if the URL is that of its first page.
 
-    Escapes have a meaning in http(s) and file URLs only.
+    Escapes have a meaning in http(s) URLs only.
 
     >>> _last_name("https://example.org/a%20b.img?key=1"), _last_name("s3://bucket/a%20b?.img")
     ('a b.img', 'a%20b?.img')
@@ -103,7 +108,7 @@ def _last_name(url: str) -> str:
     ('day', 'day')
     """
     scheme, _, rest = url.partition("://")
-    if scheme.lower() in ("http", "https", "file"):
+    if scheme.lower() in ("http", "https"):
         parts = urlsplit(url)
         return unquote(parts.path.rstrip("/").rpartition("/")[2]) or _host(parts)
     names = rest.rstrip("/").split("/")

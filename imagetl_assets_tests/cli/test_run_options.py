@@ -187,6 +187,16 @@ def test_an_impossible_option_is_told_in_one_line_that_names_it(
     assert "range" not in err  # a word of the library; the message tells what the option takes
 
 
+def test_a_video_that_cannot_be_made_here_is_told_before_the_run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMAGETL_CLIPS", "")
+    monkeypatch.setattr("imagetl_assets.cli.checked_settings.find_spec", lambda name: None)
+    assert main("run --clips mp4,webp,webm".split()) == 1
+    told = "imagetl: mp4 and webm cannot be made here, because PyAV is not installed: pip install"
+    assert capfd.readouterr().err.startswith(told)
+
+
 def test_a_message_tells_what_a_number_has_to_be(capfd: pytest.CaptureFixture[str]) -> None:
     for line, told in (
         ("run --fps abc", "'abc' is not a number from 0.002 to 50"),

@@ -41,6 +41,11 @@ def test_a_path_is_that_of_a_file_here(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "a b.img").touch()
     with open_source(f"{tmp_path.as_uri()}/a%20b.img") as opened:
         assert opened.partition_key == "a b.img"
+        assert opened.url == str(tmp_path / "a b.img")
+    for path in ("", "/", "/**/*.jpg"):
+        with open_source(f"{tmp_path.as_uri()}/photos{path}") as opened:
+            assert opened.partition_key == "photos"
+            assert opened.url == f"{tmp_path}/photos{path.rstrip('/')}"
     for path in ("a%20b.img", "./a%20b.img", str(tmp_path / "a%20b.img")):
         with open_source(path) as opened:
             assert opened.partition_key == "a%20b.img"
