@@ -192,7 +192,7 @@ def test_a_video_that_cannot_be_made_here_is_told_before_the_run(
 ) -> None:
     monkeypatch.setenv("IMAGETL_CLIPS", "")
     monkeypatch.setattr("imagetl_assets.cli.checked_settings.find_spec", lambda name: None)
-    assert main("run --clips mp4,webp,webm".split()) == 1
+    assert main(["run", "--clips", "mp4,webp,webm"]) == 1
     told = "imagetl: mp4 and webm cannot be made here, because PyAV is not installed: pip install"
     assert capfd.readouterr().err.startswith(told)
 
