@@ -24,6 +24,11 @@ AS_TOLD = {  # in docs/cluster.md
     "MALLOC_MMAP_THRESHOLD_": "16777216",
 }
 
+QUIET_WHILE_IDLE = {  # Clusters of tests have nothing to do for most of the time.
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "500ms",
+}
+
 
 @dataclass
 class DaskProcesses:
@@ -99,7 +104,13 @@ class DaskProcesses:
             stdout=log,
             stderr=log,
             cwd=self.folder,  # not the folder of the run's process
-            env={**os.environ, "PYTHONPATH": str(PROJECT), **AS_TOLD, **(env or {})},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(PROJECT),
+                **AS_TOLD,
+                **QUIET_WHILE_IDLE,
+                **(env or {}),
+            },
             start_new_session=True,
         )
 

@@ -15,14 +15,14 @@ from testbed.dagster_runs import Marks, local_instance
 from testbed.dask_cluster import DaskProcesses, dask_processes
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
     """Two workers with one thread each, shared by the tests that do not harm it."""
     with dask_processes(tmp_path_factory.mktemp("dask")) as processes:
         yield processes
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
     """One worker with one thread, for the tests in which a worker's steps could disturb others."""
     with dask_processes(tmp_path_factory.mktemp("dask"), 1) as processes:

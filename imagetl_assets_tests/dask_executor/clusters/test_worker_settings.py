@@ -12,13 +12,15 @@ from testbed.dagster_runs import run_job
 
 LOCAL = {"execution": {"config": {"cluster": {"local": {"n_workers": 1}}}}}
 PROFILER = "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"
+TICK = "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL"
 KEPT, LARGE = "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"
 
 
 @op
 def settings() -> list[str | None]:
     profiled = dask.config.get("distributed.worker.profile.enabled")
-    return [str(profiled), os.environ.get(KEPT), os.environ.get(LARGE)]
+    tick = dask.config.get("distributed.admin.tick.interval")
+    return [str(profiled), tick, os.environ.get(KEPT), os.environ.get(LARGE)]
 
 
 @op
@@ -37,16 +39,19 @@ def settings_job() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (PROFILER, KEPT, LARGE):
+    for name in (PROFILER, TICK, KEPT, LARGE):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [
-        ({}, ["False", "33554432", "16777216"]),
-        ({PROFILER: "true"}, ["True", "33554432", "16777216"]),
-        ({PROFILER: "false", KEPT: "65536", LARGE: "131072"}, ["False", "65536", "131072"]),
+        ({}, ["False", "200ms", "33554432", "16777216"]),
+        ({PROFILER: "true", TICK: "20ms"}, ["True", "20ms", "33554432", "16777216"]),
+        (
+            {PROFILER: "false", KEPT: "65536", LARGE: "131072"},
+            ["False", "200ms", "65536", "131072"],
+        ),
     ],
 )
 def test_workers_of_a_local_cluster_are_set_for_steps_unless_the_user_says_otherwise(
