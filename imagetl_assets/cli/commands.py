@@ -88,7 +88,7 @@ imagetl.add_command(
     type=Whole(0, 65_535),
     metavar="PORT",
     default=3001,
-    help="Port where the folder of the storage can be read.",
+    help="Port where the folder of the storage and the documentation can be read.",
 )
 @click.option(
     "--workers",
