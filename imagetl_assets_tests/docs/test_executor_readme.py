@@ -22,7 +22,7 @@ def rows(first_cell: str) -> list[list[str]]:
 
 def test_each_feature_and_each_request_names_tests_that_are_there() -> None:
     for row in [*rows("feature"), *rows("issue")]:
-        named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", row[-1])
+        named = re.findall(r"`([\w./]+\.py)::(test_\w+)`", row[-1])
         assert named, row[0]
         assert len(named) == row[-1].count(".py"), row[-1]
         for file, test in named:
