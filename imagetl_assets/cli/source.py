@@ -68,8 +68,11 @@ def _at_url(url: str) -> Source:
     Raises:
         click.ClickException: no download can find anything there.
     """
+    from imagetl_assets.storage.filesystem import typing_error
     from imagetl_assets.upstream.urls import is_local, local_path
 
+    if problem := typing_error(url):
+        raise click.UsageError(problem)
     if not url.partition("://")[2].strip("/"):
         raise click.UsageError(f"{url} names no file: give the URL of one")
     if not is_local(url):

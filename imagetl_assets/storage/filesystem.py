@@ -53,7 +53,7 @@ def typing_error(url: str) -> str | None:
     """Return what is wrong with a URL that would be taken for a path, or lacks its bucket.
 
     >>> typing_error("s3:/bucket/images")
-    'a typing error in the URL s3://bucket/images: it has to begin with s3://'
+    'a typing error in a URL: it has to be s3://bucket/images'
     """
     if not (match := _NEARLY_URL.match(url)):
         return None
@@ -65,7 +65,7 @@ def typing_error(url: str) -> str | None:
         well_written = match[0][len(scheme) :].startswith("://")
     if well_written or url.startswith(f"{scheme}::"):
         return None
-    return f"a typing error in the URL {redact_url(meant)}: it has to begin with {scheme}://"
+    return f"a typing error in a URL: it has to be {redact_url(meant)}"
 
 
 def is_chain(url: str) -> bool:

@@ -94,3 +94,9 @@ def test_it_is_said_that_the_upstream_is_asked(
 def test_a_url_of_nothing(url: str) -> None:
     with pytest.raises(click.UsageError, match=f"{url} names no file"), open_source(url):
         pass
+
+
+def test_a_typing_error_is_told_before_the_run() -> None:
+    told = "it has to be s3://bucket/a.img"
+    with pytest.raises(click.UsageError, match=told), open_source("S3://bucket/a.img"):
+        pass

@@ -139,7 +139,7 @@ NEARLY_URLS = [
 
 @pytest.mark.parametrize(("written", "meant"), NEARLY_URLS)
 def test_a_typing_error_makes_no_folder(written: str, meant: str) -> None:
-    told = f"^a typing error in the URL {meant}: it has to begin with "
+    told = f"^a typing error in a URL: it has to be {meant}$"
     with pytest.raises(StoreError, match=told) as raised:
         open_store(written)
     assert not raised.value.may_pass
