@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import inspect
 import shlex
 import shutil
 from collections.abc import Mapping
 from typing import Any
 
 from dask.system import CPU_COUNT
-from distributed import LocalCluster, SpecCluster, Status
+from distributed import LocalCluster, Nanny, SpecCluster, Status, Worker
 from distributed.system import MEMORY_LIMIT
 
 from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
@@ -76,11 +78,12 @@ def adapt(cluster: Any, kind: str, options: Mapping[str, Any]) -> None:
         has_dasks_way = isinstance(cluster, SpecCluster)
         defaults = {"target_duration": BATCH_DURATION} if has_dasks_way else {}
         cluster.adapt(**{**defaults, **options})
-    except (AttributeError, NotImplementedError, TypeError) as error:
+    except Exception as error:
         raise DaskClusterError(
-            f"A cluster of kind {kind!r} cannot adapt with {dict(options)}: {error}. Remove adapt "
-            "from the executor's config, or correct it."
-        ) from None
+            f"A cluster of kind {kind!r} cannot adapt with {dict(options)}: "
+            f"{type(error).__name__}: {error}. Remove adapt from the executor's config, or correct "
+            "it."
+        ) from error
 
 
 def is_starting(cluster: Any) -> bool:
@@ -136,6 +139,8 @@ def _check_programs(kind: str, cluster_class: Any) -> None:
 
 def _start_local(options: Mapping[str, Any], warm_up: str) -> Any:
     """Start a cluster on this machine. Its workers load the definitions while the run begins."""
+    if "worker_class" not in options:
+        _check_options(options)
     workers = options.get("n_workers") or CPU_COUNT
     defaults = {
         "threads_per_worker": 1,  # Dagster is not thread-safe.
@@ -148,3 +153,18 @@ def _start_local(options: Mapping[str, Any], warm_up: str) -> Any:
     cluster: Any = LocalCluster(**{**defaults, **options, "n_workers": 0})
     cluster.scale(workers)
     return cluster
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Refuse what neither the cluster nor its workers take: no worker would start, in silence."""
+    classes = {base for kind in (LocalCluster, Nanny, Worker) for base in kind.__mro__}
+    makers = [vars(one)["__init__"] for one in classes if "__init__" in vars(one)]
+    known = {name for maker in makers for name in inspect.signature(maker).parameters}
+    for name in options:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise DaskClusterError(
+                f"A cluster of kind 'local' has no option {name!r}.{hint} Correct what the "
+                "executor's config has under 'local'."
+            )

@@ -9,7 +9,8 @@ import pytest
 from dagster import DagsterInstance
 from distributed import Client, LocalCluster
 
-from imagetl_assets.dask_executor.clusters.starting import adapt
+from imagetl_assets.dask_executor.clusters.errors import DaskClusterError
+from imagetl_assets.dask_executor.clusters.starting import adapt, start
 from imagetl_assets_tests.dask_executor import jobs_limits
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job, mark_job
 from testbed.dagster_runs import Marks, run_error, run_job
@@ -90,6 +91,17 @@ def test_a_cluster_adapts_in_its_own_way_if_it_has_one() -> None:
     cluster = OfOperator()
     adapt(cluster, "kube", {"minimum": 1, "maximum": 2})
     assert cluster.between == (1, 2)
+
+
+def test_an_option_that_a_local_cluster_does_not_have_is_told_at_once() -> None:
+    """Its workers would not start, and Dask would not say so."""
+    with pytest.raises(DaskClusterError, match="Did you mean n_workers"):
+        start("local", {"n_worker": 2, "memory_limit": "1GB", "resources": {"GPU": 1}}, "", "")
+
+
+def test_a_cluster_that_takes_no_such_way_to_adapt_is_told() -> None:
+    with pytest.raises(DaskClusterError, match=r"cannot adapt .*TypeError.*interval"):
+        adapt(OfOperator(), "kube", {"minimum": 1, "interval": "1s"})
 
 
 @pytest.mark.parametrize(
