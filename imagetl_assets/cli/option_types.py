@@ -58,7 +58,12 @@ class Repetitions(Whole):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number."""
-        return -1 if value == "once" else super().convert(value, param, ctx)
+        if value == "once":
+            return -1
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message}, or once", param, ctx)
 
 
 def allowed(kind: str, limits: click.IntRange | click.FloatRange) -> str:

@@ -249,8 +249,8 @@ RUN_OPTIONS = (
     RunOption(
         "--loop",
         f"{_CLIP}.loop",
-        "How often the clip is repeated; 0 is for ever. It plays once with 'once', or -1.",
-        Repetitions(-1, 65_535),
+        "How often the clip is repeated; 0 is for ever. With 'once', it plays once.",
+        Repetitions(0, 65_535),
         "N|once",
         "0",
         clips=("gif", "webp"),

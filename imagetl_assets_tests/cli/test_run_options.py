@@ -71,9 +71,8 @@ def parsed(*arguments: str) -> dict[str, object]:
     return values
 
 
-@pytest.mark.parametrize("text", ["once", "-1"])
-def test_a_clip_may_play_once(text: str) -> None:
-    config = run_config(parsed("--loop", text))
+def test_a_clip_may_play_once() -> None:
+    config = run_config(parsed("--loop", "once"))
     assert config == {"ops": {"clip_gif": {"config": {"loop": -1}}}}
 
 
@@ -135,7 +134,7 @@ IMPOSSIBLE = [
     "run --workers -3",
     "run --duration -5",
     "run --duration 1e9",
-    "run --loop -2",
+    "run --loop -1",
     "run --loop x",
     "run --fps 0",
     "run --fps abc",
