@@ -125,11 +125,13 @@ def reached(store: ObjectStore) -> Iterator[None]:
     from imagetl_assets.storage import open_store
 
     with variables(store.settings):
-        get_filesystem_class(store.scheme).clear_instance_cache()
+        file_system = get_filesystem_class(store.scheme)
+        file_system.clear_instance_cache()
         open_store.cache_clear()
         try:
             yield
-        finally:
+        finally:  # Another store may be reached before this one, and after it again.
+            file_system.clear_instance_cache()
             open_store.cache_clear()
 
 

@@ -1,7 +1,8 @@
-"""Tests that call the command in their own process get back their signal handlers."""
+"""Tests that call the command in their own process get back what it has changed of that."""
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -15,3 +16,13 @@ def handlers() -> Iterator[None]:
     yield
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """Such as IMAGETL_CLIPS, which the option --clips sets."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)

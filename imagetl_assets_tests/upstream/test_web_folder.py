@@ -158,4 +158,6 @@ def test_what_is_wrong_is_told_in_one_line(server: HttpServer) -> None:
     server.add("/day/1.png", status(500))
     assert "500" in problem(url)
     empty = server.add_file("/empty/", b'<html><a href="notes.txt">n</a></html>')
-    assert problem(empty).startswith(f"there are no images in {empty[:-1]}, but 1 other files")
+    assert problem(empty).startswith(
+        f"there are no images in {empty[:-1]}, but another file, notes.txt"
+    )
