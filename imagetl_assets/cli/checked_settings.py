@@ -5,8 +5,6 @@ Otherwise, what imports the definitions would end with a traceback.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import click
 
 from imagetl_assets.cli.option_types import check_scheduler
@@ -26,8 +24,12 @@ def check_videos() -> None:
 
     Workers of a cluster that is there already may have what encodes it.
     """
-    videos = sorted(wanted_films() & {"mp4", "webm"})
-    if videos and find_spec("av") is None:
+    if not (wanted := wanted_films()):
+        return
+    from imagetl_assets.images.outputs import FILMS
+
+    videos = [film.name for film in FILMS if film.name in wanted and not film.can_be_made]
+    if videos:
         raise click.ClickException(
             f"{' and '.join(videos)} cannot be made here, because PyAV is not installed: "
             "pip install 'imagetl-assets[video]'"

@@ -190,7 +190,7 @@ def test_a_video_that_cannot_be_made_here_is_told_before_the_run(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("IMAGETL_CLIPS", "")
-    monkeypatch.setattr("imagetl_assets.cli.checked_settings.find_spec", lambda name: None)
+    monkeypatch.setattr("imagetl_assets.images.outputs.film.find_spec", lambda name: None)
     assert main(["run", "--clips", "mp4,webp,webm"]) == 1
     told = "imagetl: mp4 and webm cannot be made here, because PyAV is not installed: pip install"
     assert capfd.readouterr().err.startswith(told)
