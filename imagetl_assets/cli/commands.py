@@ -13,6 +13,14 @@ from imagetl_assets.cli.option_types import Text, Whole, check_clips, check_fold
 from imagetl_assets.cli.run_config import add_run_options
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100}
+_output = click.option(
+    "-o",
+    "--output",
+    type=Text(check_output),
+    metavar="FILE",
+    required=True,
+    help="Where to write the bundle.",
+)
 
 
 @click.group(context_settings=_SETTINGS)
@@ -107,14 +115,7 @@ def dev(host: str, port: int, dashboard_port: int, files_port: int, workers: int
 
 @imagetl.command()
 @click.argument("folder", type=Text(check_folder))
-@click.option(
-    "-o",
-    "--output",
-    type=Text(check_output),
-    metavar="FILE",
-    required=True,
-    help="Where to write the bundle.",
-)
+@_output
 @click.option("--include", metavar="PATTERN", help="Take files like this only: '*.jpg'.")
 def pack(folder: str, output: str, include: str | None) -> int:
     """Write the images of a folder as one bundle, with four newlines between them.
@@ -131,14 +132,7 @@ def pack(folder: str, output: str, include: str | None) -> int:
 @click.option(
     "-n", "--frames", type=Whole(min=1), metavar="N", default=27, help="Number of frames."
 )
-@click.option(
-    "-o",
-    "--output",
-    type=Text(check_output),
-    metavar="FILE",
-    required=True,
-    help="Where to write the bundle.",
-)
+@_output
 @click.option("--width", type=Whole(1, 65_535), metavar="N", default=320, help="In pixels.")
 @click.option("--height", type=Whole(1, 65_535), metavar="N", default=240, help="In pixels.")
 def sample(frames: int, output: str, width: int, height: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 
@@ -21,8 +22,5 @@ def handlers() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def environment() -> Iterator[None]:
     """Such as IMAGETL_CLIPS, which the option --clips sets."""
-    before = dict(os.environ)
-    yield
-    for name in os.environ.keys() - before.keys():
-        del os.environ[name]
-    os.environ.update(before)
+    with mock.patch.dict(os.environ):
+        yield

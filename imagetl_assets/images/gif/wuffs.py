@@ -18,7 +18,7 @@ _LEAST_CODE_SIZE = 2
 
 
 def decodes(gif: bytes, pixels: int, code_size: int) -> bool:
-    """Tell whether a GIF of one image has the data of all of its pixels, and no others.
+    """Tell whether a GIF of one image has the data of all of its pixels.
 
     It is strict: where it says no, another decoder may still find nothing wrong.
 

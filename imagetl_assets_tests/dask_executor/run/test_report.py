@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from dagster import DagsterEventType, DagsterInstance
+from dagster import DagsterEventType, DagsterInstance, JobDefinition
 from distributed import Client
 from upath import UPath
 
@@ -83,30 +83,29 @@ def tasks_over_late(dask: DaskProcesses) -> Iterator[None]:
             client.run(restore)
 
 
+@pytest.mark.parametrize(
+    ("job", "succeeds", "step"),
+    [
+        pytest.param(mark_job, True, "marks_once", id="over late"),
+        pytest.param(dying_job, False, "exits_at_once", id="process has died"),
+    ],
+)
 def test_the_report_has_tasks_that_are_over_late(
-    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
+    cluster: DaskProcesses,
+    instance: DagsterInstance,
+    marks: Marks,
+    job: JobDefinition,
+    succeeds: bool,
+    step: str,
 ) -> None:
     config = cluster.run_config(performance_report=True)
     with (
         tasks_over_late(cluster),
-        run_job(mark_job, instance, run_config=config, tags=marks.tags) as result,
+        run_job(job, instance, run_config=config, tags=marks.tags) as result,
     ):
-        assert result.success
+        assert result.success is succeeds
     metadata = report_event(instance, result.run_id).engine_event_data.metadata
-    assert "marks_once" in Path(metadata["file"].value).read_text()
-
-
-def test_the_report_has_a_step_whose_process_has_died(
-    cluster: DaskProcesses, instance: DagsterInstance, marks: Marks
-) -> None:
-    config = cluster.run_config(performance_report=True)
-    with (
-        tasks_over_late(cluster),
-        run_job(dying_job, instance, run_config=config, tags=marks.tags) as result,
-    ):
-        assert not result.success
-    metadata = report_event(instance, result.run_id).engine_event_data.metadata
-    assert "exits_at_once" in Path(metadata["file"].value).read_text()
+    assert step in Path(metadata["file"].value).read_text()
 
 
 @contextmanager
