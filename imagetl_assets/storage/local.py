@@ -117,8 +117,9 @@ class LocalStore(Store):
         """
         if self._follow_links:
             return self._path / key
-        path, root = self._path / key, os.path.realpath(self._path)
-        if not Path(os.path.realpath(path)).is_relative_to(root):
+        path = self._path / key
+        root = os.path.join(os.path.realpath(self._path), "")  # with a slash at its end
+        if not os.path.join(os.path.realpath(path), "").startswith(root):
             raise StoreError(
                 f"{path} leads out of {self.root} by a symbolic link, which is not followed: "
                 "remove the link",

@@ -88,6 +88,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
             "IMAGETL_UI_PORT": str(ui),
         }
         deployment = Deployment(folder, f"http://127.0.0.1:{ui}", settings, [])
+        stack.callback(lambda: stop(*deployment.backgrounds))
         setup = [line for line in commands("Each host") if line not in SERVE]
         # Whichever comes first waits for the others.
         for line in reversed(SERVE):
@@ -100,9 +101,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
                 done = run(command, host, {**clean_env(), **settings})
                 assert done.returncode == 0, done.stderr
             background = Background(line.split()[1], folder)
-            stack.callback(stop, background)
-            background.start([str(host / line.split()[0]), line.split()[1]], clean_env())
             deployment.backgrounds.append(background)
+            background.start([str(host / line.split()[0]), line.split()[1]], clean_env())
         wait_for(lambda: is_loaded(deployment.ui), 180)
         yield deployment
 

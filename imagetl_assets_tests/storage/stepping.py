@@ -5,6 +5,7 @@ A process that is killed, or stopped for ever, is one that does no further step.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 
@@ -29,7 +30,10 @@ class Stepped:
         self.result: object = None
         self.error: BaseException | None = None
         self._function = function
-        self._go, self._paused = threading.Semaphore(0), threading.Semaphore(0)
+        self._go, self._paused = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._paused.acquire()
+        self._left = 1  # at so many steps it stops
         self._is_ended = False
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -37,25 +41,23 @@ class Stepped:
 
     def step(self, number: int = 1) -> None:
         """Let it do so many steps, or fewer if it ends before."""
-        for _ in range(number):
-            if self.done:
-                return
+        if not self.done:
+            self._left = number
             self._go.release()
             self._paused.acquire()
 
     def finish(self) -> None:
         """Let it do all that is left."""
-        while not self.done:
-            self.step()
+        self.step(sys.maxsize)
 
     def end(self) -> None:
         """End its thread; what it does while it ends is no step."""
         self._is_ended = True
-        while not self.done:
-            self.step()
+        self.step()
 
     def _pause(self) -> None:
-        if self._is_ended:
+        self._left -= 1
+        if self._is_ended or self._left > 0:
             return
         self._paused.release()
         self._go.acquire()
