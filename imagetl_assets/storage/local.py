@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from imagetl_assets.names import RESERVED_FOLDER
 from imagetl_assets.storage.base import (
@@ -19,10 +19,11 @@ from imagetl_assets.storage.base import (
     StoreError,
     WriteConflict,
 )
-from imagetl_assets.storage.durable import sync_file, sync_folder
+from imagetl_assets.storage.durable import sync_folder
 from imagetl_assets.storage.exchange import exchange
 from imagetl_assets.storage.file_version import local_state
 from imagetl_assets.storage.local_errors import explained
+from imagetl_assets.storage.local_writing import replacing
 
 # What is left of a disk for others: this much, or a twentieth of a small one.
 _RESERVE = 1024**3
@@ -90,23 +91,10 @@ class LocalStore(Store):
     ) -> Iterator[BinaryIO]:
         assert not only_new  # see creates_only_new
         path = self._at(key)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
-        try:
-            if make_folder:
-                with explained(path):
-                    path.parent.mkdir(parents=True, exist_ok=True)
-            with explained(path, makes_folders=False):
-                file = _open_in_folder(temporary)
-            with file:
-                yield cast(BinaryIO, _Written(path, file))
-                with explained(path):
-                    sync_file(file)
-            with explained(path, makes_folders=False):
-                _rename_in_folder(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+        if make_folder:
+            _make_folder_of(path)
+        with replacing(path) as file:
+            yield file
 
     def _at(self, key: str) -> Path:
         """Return the path of a file or folder.
@@ -115,17 +103,25 @@ class LocalStore(Store):
             StoreError: a symbolic link leads out of the root. So whoever can write to the storage
                 cannot make a run read or write elsewhere. (Upstream, links are followed.)
         """
-        if self._follow_links:
-            return self._path / key
         path = self._path / key
-        root = os.path.join(os.path.realpath(self._path), "")  # with a slash at its end
-        if not os.path.join(os.path.realpath(path), "").startswith(root):
+        if self._follow_links or not self._has_links(key):
+            return path
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._path)):
             raise StoreError(
                 f"{path} leads out of {self.root} by a symbolic link, which is not followed: "
                 "remove the link",
                 may_pass=False,
             )
         return path
+
+    def _has_links(self, key: str) -> bool:
+        """Tell whether a part of the path below the root is a link, or may lead elsewhere."""
+        path = self.root
+        for name in key.split("/"):
+            path = f"{path}/{name}"
+            if name in ("", "..") or os.path.islink(path):
+                return True
+        return False
 
     def room(self) -> int | None:
         place = self._path
@@ -151,10 +147,16 @@ class LocalStore(Store):
     def write_many(
         self, files: Mapping[str, bytes], *, make_folder: bool = True, only_new: bool = False
     ) -> None:
+        assert not only_new  # see creates_only_new
+        paths = {key: self._at(key) for key in files}
+        folders = {path.parent: path for path in paths.values()}
+        if make_folder:
+            for path in folders.values():
+                _make_folder_of(path)
         for key, data in files.items():
-            with self.create(key, make_folder=make_folder, only_new=only_new) as file:
+            with replacing(paths[key]) as file:
                 file.write(data)
-        for folder in {self._at(key).parent for key in files}:
+        for folder in folders:
             sync_folder(folder)
 
     def make_folder(self, folder: str) -> None:
@@ -236,27 +238,7 @@ class LocalStore(Store):
             return []
 
 
-class _Written:
-    """A file that is being written. Errors of the disk name it; other errors pass unchanged."""
-
-    def __init__(self, path: Path, file: BinaryIO) -> None:
-        self._path = path
-        self._file = file
-
-    def write(self, data: bytes | memoryview) -> int:
-        with explained(self._path):
-            return self._file.write(data)
-
-
-def _open_in_folder(path: Path) -> BinaryIO:
-    try:
-        return path.open("xb")
-    except FileNotFoundError:
-        raise WriteConflict(str(path)) from None
-
-
-def _rename_in_folder(path: Path, target: Path) -> None:
-    try:
-        path.replace(target)
-    except FileNotFoundError:
-        raise WriteConflict(str(target)) from None
+def _make_folder_of(path: Path) -> None:
+    """Make the folder that a file is to be in. Raises StoreError if that cannot be."""
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
