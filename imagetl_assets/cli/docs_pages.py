@@ -6,6 +6,7 @@ The pages are Markdown files. They are there if the project is installed from it
 
 from __future__ import annotations
 
+import os
 import re
 from html import escape
 from itertools import pairwise
@@ -64,7 +65,7 @@ def docs_app(project: Path = _PROJECT) -> Any:
 
     async def show(request: Request) -> Response:
         path = request.path_params["path"]
-        if not _is_shown(path) or not (project / path).is_file():
+        if not _is_shown(path) or not os.path.isfile(project / path):  # False for a name too long
             raise HTTPException(404)
         if path.endswith(".md"):
             page = await run_in_threadpool(_as_html, project / path)

@@ -64,6 +64,10 @@ def test_a_player_can_ask_for_a_part(url: str) -> None:
         ".docs/deploy/env",
         ".docs/docs/nothing.md",
         ".docs/.state/x.md",
+        f".docs/docs/{'x' * 300}.md",
+        ".docs/docs/%00.md",
+        f"{'x' * 300}.gif",
+        "%00.gif",
     ],
 )
 def test_nothing_else_can(url: str, path: str) -> None:
