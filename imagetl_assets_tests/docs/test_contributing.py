@@ -54,6 +54,8 @@ def test_the_lowest_versions_are_those_that_are_tested() -> None:
     tested = {_plain(name): Version(version) for name, version in pinned.items()}
     bounds = {_plain(name): Version(version) for name, version in lowest(("test",)).items()}
     assert {name: tested.get(name) for name in bounds} == bounds
+    page = (PROJECT / "imagetl_assets" / "dask_executor" / "README.md").read_text()
+    assert f"(Dagster {bounds['dagster']}, Dask {bounds['dask']},\nPython 3.10)" in page
 
 
 def test_commands_that_are_not_run_are_those_of_pages() -> None:
