@@ -41,7 +41,7 @@ class Stepped:
 
     def step(self, number: int = 1) -> None:
         """Let it do so many steps, or fewer if it ends before."""
-        if not self.done:
+        if number and not self.done:
             self._left = number
             self._go.release()
             self._paused.acquire()
