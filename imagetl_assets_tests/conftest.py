@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,16 @@ from imagetl_assets.storage import Store, open_store
 from testbed import cloud_emulators, http_server, object_store
 from testbed import shell as shells
 from testbed.pipeline import Pipeline
+
+
+def pytest_configure() -> None:
+    """Heed SIGINT, which is ignored by what a script starts in the background, such as these tests.
+
+    All that they start would ignore it, too, and Dagster's commands would then ignore SIGTERM as
+    well: each that a test ends would have to be killed after a while.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -47,10 +47,9 @@ def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     ("chosen", "expected"),
     [
         ({}, ["False", "200ms", "33554432", "16777216"]),
-        ({PROFILER: "true", TICK: "20ms"}, ["True", "20ms", "33554432", "16777216"]),
         (
-            {PROFILER: "false", KEPT: "65536", LARGE: "131072"},
-            ["False", "200ms", "65536", "131072"],
+            {PROFILER: "true", TICK: "20ms", KEPT: "65536", LARGE: "131072"},
+            ["True", "20ms", "65536", "131072"],
         ),
     ],
 )

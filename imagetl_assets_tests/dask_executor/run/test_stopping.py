@@ -74,6 +74,7 @@ def test_a_step_that_cannot_be_interrupted_costs_its_worker(
         ("sleeping_job", signal.SIGTERM),
         ("looping_job", signal.SIGKILL),
     ],
+    ids=["interrupted", "terminated", "killed"],
 )
 def test_a_local_cluster_leaves_no_process_behind(
     instance: DagsterInstance, marks: Marks, job: str, signal_number: int
