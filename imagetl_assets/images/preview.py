@@ -105,6 +105,8 @@ def _small_pictures(
 
 
 def _still(picture: PIL.Image.Image) -> bytes:
+    from PIL import WebPImagePlugin  # noqa: F401  # else Pillow loads the plugins of all formats
+
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=_QUALITY, method=0)
     return out.getvalue()

@@ -10,7 +10,8 @@ import sys
 from imagetl_assets.cli.preloading import fork_workers, preload
 
 def names():
-    return [name for name in ("imagetl_assets.definitions", "sqlalchemy") if name in sys.modules]
+    wanted = ("imagetl_assets.definitions", "sqlalchemy", "requests", "PIL.WebPImagePlugin")
+    return [name for name in wanted if name in sys.modules]
 
 if __name__ == "__main__":
     preload()
@@ -25,4 +26,5 @@ if __name__ == "__main__":
 def test_workers_are_forked_with_everything_imported() -> None:
     code = [sys.executable, "-c", _FORK_A_WORKER]
     done = subprocess.run(code, capture_output=True, text=True, timeout=120)
-    assert done.stdout == "['imagetl_assets.definitions', 'sqlalchemy'] False\n", done.stderr
+    wanted = ["imagetl_assets.definitions", "sqlalchemy", "requests", "PIL.WebPImagePlugin"]
+    assert done.stdout == f"{wanted} False\n", done.stderr
