@@ -153,6 +153,29 @@ def test_nobody_writes_into_a_folder_that_was_deleted(tmp_path: Path) -> None:
     assert list((tmp_path / "work").iterdir()) == []
 
 
+@pytest.mark.parametrize("key", ["../other/x", "a/../../other/x", "{other}/x", "link/x", "to_file"])
+def test_no_path_leads_out_of_a_folder(tmp_path: Path, key: str) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    (root / "a").mkdir(parents=True)
+    other.mkdir()
+    (other / "x").write_text("1")
+    (root / "link").symlink_to(other)
+    (root / "to_file").symlink_to(other / "x")
+    store, path = LocalStore(str(root)), key.format(other=other)
+    with pytest.raises(StoreError, match="leads out of"):
+        store.read(path)
+    with pytest.raises(StoreError, match="leads out of"):
+        store.write_many({path: b"2"})
+    assert (other / "x").read_text() == "1"
+
+
+def test_a_link_within_a_folder_is_followed(tmp_path: Path) -> None:
+    store = LocalStore(str(tmp_path))
+    store.write("a/x", b"1")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert store.read("link/x") == b"1"
+
+
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_two_folders_change_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
