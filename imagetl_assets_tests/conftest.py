@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dagster import DagsterInstance
 from imagetl_assets.storage import Store, open_store
 from testbed import cloud_emulators, http_server, object_store
 from testbed import shell as shells
+from testbed.dagster_runs import local_instance
 from testbed.pipeline import Pipeline
 
 
@@ -39,11 +41,24 @@ def pipeline(tmp_path: Path, server: http_server.HttpServer) -> Iterator[Pipelin
         yield Pipeline(tmp_path / "storage", server.url, instance)
 
 
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an instance without runs; to copy them takes less than to create tables."""
+    home = tmp_path_factory.mktemp("empty_home")
+    with local_instance(home) as instance:
+        instance.get_runs()
+    return home
+
+
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    """A Dagster instance on disk."""
-    (tmp_path / "home").mkdir()
-    with DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
+def dagster_home(tmp_path: Path, empty_home: Path) -> Path:
+    return Path(shutil.copytree(empty_home, tmp_path / "dagster_home"))
+
+
+@pytest.fixture
+def instance(dagster_home: Path) -> Iterator[DagsterInstance]:
+    """A Dagster instance on SQLite."""
+    with local_instance(dagster_home) as instance:
         yield instance
 
 

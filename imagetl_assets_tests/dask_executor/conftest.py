@@ -1,17 +1,13 @@
-"""Real Dask clusters (scheduler and workers as processes of their own) and Dagster instances."""
+"""Real Dask clusters: scheduler and workers as processes of their own."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from dagster import (
-    DagsterInstance,
-)
 
-from testbed.dagster_runs import Marks, local_instance
+from testbed.dagster_runs import Marks
 from testbed.dask_cluster import DaskProcesses, dask_processes
 
 
@@ -47,27 +43,6 @@ def own_cluster(tmp_path: Path) -> Iterator[Callable[..., DaskProcesses]]:
     yield start
     for processes in started:
         processes.stop()
-
-
-@pytest.fixture(scope="session")
-def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of an instance without runs; to copy them takes less than to create tables."""
-    home = tmp_path_factory.mktemp("empty_home")
-    with local_instance(home) as instance:
-        instance.get_runs()
-    return home
-
-
-@pytest.fixture
-def dagster_home(tmp_path: Path, empty_home: Path) -> Path:
-    return Path(shutil.copytree(empty_home, tmp_path / "dagster_home"))
-
-
-@pytest.fixture
-def instance(dagster_home: Path) -> Iterator[DagsterInstance]:
-    """A Dagster instance on SQLite."""
-    with local_instance(dagster_home) as instance:
-        yield instance
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from dagster import DagsterInstance
 
 from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
-from testbed.dagster_runs import local_instance, run_error, run_job
+from testbed.dagster_runs import run_error, run_job
 from testbed.dask_gateway import dask_gateway
 from testbed.processes import processes_of, wait_for
 
@@ -19,13 +19,6 @@ pytestmark = pytest.mark.skipif(
     not (find_spec("dask_gateway") and find_spec("dask_gateway_server")),
     reason="needs dask-gateway and dask-gateway-server: pip install -e '.[dev]'",
 )
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    (tmp_path / "home").mkdir()
-    with local_instance(tmp_path / "home") as instance:
-        yield instance
 
 
 @pytest.fixture(scope="module")

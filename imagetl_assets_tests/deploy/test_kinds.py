@@ -20,7 +20,7 @@ from dagster import DagsterInstance
 from imagetl_assets.dask_executor.clusters.kinds import KINDS
 from imagetl_assets_tests.dask_executor.jobs_graphs import diamond_job
 from testbed import slurm
-from testbed.dagster_runs import local_instance, run_job
+from testbed.dagster_runs import run_job
 from testbed.ports import free_ports
 from testbed.processes import PROJECT, started, wait_for
 
@@ -49,13 +49,6 @@ SCANCEL = """\
 #!/bin/bash
 kill "$@"
 """
-
-
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[DagsterInstance]:
-    (tmp_path / "home").mkdir()
-    with local_instance(tmp_path / "home") as instance:
-        yield instance
 
 
 def run_on(cluster: dict[str, Any], instance: DagsterInstance) -> Any:
