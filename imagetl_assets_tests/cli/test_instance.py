@@ -9,7 +9,7 @@ import pytest
 from dagster import DagsterInstance, job
 
 from imagetl_assets.cli.instance import make_databases, open_instance
-from imagetl_assets.dask_executor.dagster_internals.sqlite import sqlite_engine
+from imagetl_assets.dask_executor.dagster_internals.sqlite import _engines
 from testbed.trivial_ops import one
 
 
@@ -46,7 +46,7 @@ def drop_table(home: Path) -> None:
     database.commit()
     database.close()
     # A command begins without the connections that an executor in this process has kept.
-    sqlite_engine.cache_clear()
+    _engines.clear()
 
 
 def test_databases_that_were_only_half_made_are_made_anew(

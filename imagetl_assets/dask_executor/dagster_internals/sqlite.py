@@ -6,6 +6,7 @@ and closes its connection after it.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import MutableMapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect, Engine
 
 KEPT_SECONDS = 1
+KEPT_ENGINES = 8  # There is a file for each run.
+
+_engines: OrderedDict[str, Engine] = OrderedDict()  # by their URLs, the last used one last
 
 
 def keep_engines() -> None:
@@ -34,9 +38,21 @@ def _engine_instead(url: str, **options: Any) -> Engine:
     return sqlite_engine(url)
 
 
-@lru_cache(maxsize=8)  # There is a file for each run.
 def sqlite_engine(url: str) -> Engine:
-    """Return the engine for one of Dagster's SQLite files."""
+    """Return the engine for one of Dagster's SQLite files.
+
+    The connections of those that were not used for longest are closed. An engine that is only
+    forgotten keeps its files open until Python looks for cyclic garbage.
+    """
+    engine = _engines.pop(url, None) or _new_engine(url)
+    _engines[url] = engine
+    if len(_engines) > KEPT_ENGINES:
+        _, oldest = _engines.popitem(last=False)
+        type(oldest).dispose(oldest)  # `oldest.dispose` is `_keep`.
+    return engine
+
+
+def _new_engine(url: str) -> Engine:
     from dagster._core.storage import sqlite
     from sqlalchemy import create_engine, event
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -23,6 +25,7 @@ from dagster import (
 )
 from dagster._core.event_api import EventLogRecord
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
+from sqlalchemy import event
 
 from imagetl_assets.dask_executor.dagster_internals import migrations, sqlite, transactions
 from imagetl_assets.dask_executor.dagster_internals.prepare import prepare_storages
@@ -58,13 +61,32 @@ def _content(path: Path) -> tuple[list[str], list[tuple[str]], str]:
 
 
 @needs_replacement("sqlite-engines")
-def test_dagster_uses_the_kept_connections(tmp_path: Path) -> None:
+def test_dagster_uses_the_kept_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "KEPT_SECONDS", 3600)  # The machine may be slow.
     prepare_storages()
     with _instance(tmp_path) as instance:
-        before = sqlite.sqlite_engine.cache_info().hits
+        instance.get_runs()
+        kept = sqlite.sqlite_engine(f"sqlite:///{tmp_path}/history/runs.db")
+        opened = []
+        event.listen(kept, "connect", lambda *_: opened.append(1))
         instance.get_runs()
         instance.has_dynamic_partition("files", "a")
-        assert sqlite.sqlite_engine.cache_info().hits > before + 1
+        assert opened == []
+
+
+@needs_replacement("sqlite-engines")
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks at open files in /proc")
+def test_files_of_earlier_runs_are_closed(tmp_path: Path) -> None:
+    """A worker sees thousands of runs, each with a file of its own."""
+    prepare_storages()
+    with _instance(tmp_path) as instance:
+        gc.disable()  # which would close some of them, at some time
+        try:
+            files = [_open_run(instance, f"run{number}") for number in range(20)]
+            targets = {os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()}
+        finally:
+            gc.enable()
+    assert [str(file) in targets for file in files].count(True) <= sqlite.KEPT_ENGINES
 
 
 def test_a_folder_that_was_deleted_and_made_anew_is_noticed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import threading
@@ -85,6 +86,7 @@ def _copy(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
             signal.signal(number, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, 0)  # of pytest-timeout
+        gc.freeze()  # After many tests, to look through all that was copied takes seconds.
         dask_utils._offload_executor = ThreadPoolExecutor(1)  # Its threads were not copied.
         asyncio.events._set_running_loop(None)
         asyncio.run(main())
