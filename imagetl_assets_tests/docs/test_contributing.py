@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 from packaging.version import Version
@@ -40,6 +43,33 @@ def test_every_part_of_ci_is_run_and_told() -> None:
     )
     assert run == parts - {"coverage", "executor-prerelease"}  # run if they are named
     assert set(told) == parts
+
+
+@pytest.mark.parametrize(
+    ("script", "together", "code"),
+    [
+        ("true", True, 0),
+        ("exit 77", True, 0),
+        ("false; true", True, 1),
+        ("false; true", False, 1),
+        ("kill -9 $PPID", True, 1),
+    ],
+)
+def test_a_part_that_has_failed_or_was_killed_fails_ci(
+    tmp_path: Path, script: str, together: bool, code: int
+) -> None:
+    (tmp_path / ".ci" / "parts").mkdir(parents=True)
+    shutil.copy(PROJECT / ".ci" / "run", tmp_path / ".ci")
+    (tmp_path / ".ci" / "parts" / "good").write_text("echo fine\n")
+    (tmp_path / ".ci" / "parts" / "other").write_text(f"{script}\n")
+    rounds = ["good other"] if together else ["good", "other"]
+    done = subprocess.run(
+        ["bash", ".ci/run", *rounds], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code
+    assert ("good: fine" if together else "fine") in done.stdout.splitlines()
+    failed = [line for line in done.stdout.splitlines() if line.startswith("failed: ")]
+    assert failed == ["failed: other"] * code
 
 
 def test_what_is_left_out_on_other_pythons_is_there() -> None:
