@@ -11,7 +11,8 @@ from pathlib import Path
 from imagetl_assets.storage.base import StoreError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-# It would be the same at the next attempt: no right, a file where a folder has to be, a bad name.
+# It would be the same at the next attempt: no right, a file where a folder has to be, a bad name,
+# a file larger than the file system can hold.
 CANNOT_BE_WRITTEN = (
     errno.EACCES,
     errno.EPERM,
@@ -22,6 +23,7 @@ CANNOT_BE_WRITTEN = (
     errno.ENAMETOOLONG,
     errno.ELOOP,
     errno.EINVAL,
+    errno.EFBIG,
 )
 REASONS = dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a file is where a folder has to be")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,6 +152,18 @@ def test_nobody_writes_into_a_folder_that_was_deleted(tmp_path: Path) -> None:
     with pytest.raises(WriteConflict):
         store.write_many({"work/a/x": b"1"}, make_folder=False)
     assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_file_that_is_too_large_for_the_file_system_is_named(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(StoreError, match=r"large cannot be written: file too large") as error:
+            LocalStore(str(tmp_path)).write_many({"small": b"1", "large": bytes(100_001)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not error.value.may_pass
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
 
 @pytest.mark.parametrize("key", ["../other/x", "a/../../other/x", "{other}/x", "link/x", "to_file"])
