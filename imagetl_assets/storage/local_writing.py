@@ -27,15 +27,27 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         with explained(path, makes_folders=False), _needing_its_folder(path):
             file = temporary.open("xb")
-        with file:
+        with _closing(file):
             yield cast(BinaryIO, _Written(path, file))
             with explained(path):
                 sync_file(file)
+                file.close()
         with explained(path, makes_folders=False), _needing_its_folder(path):
             temporary.replace(path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _closing(file: BinaryIO) -> Iterator[None]:
+    """Close a file whose writing has failed; the first error counts, as closing fails, too."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            file.close()
         raise
 
 
