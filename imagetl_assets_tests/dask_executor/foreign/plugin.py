@@ -30,6 +30,7 @@ from dagster import DagsterInstance
 from dagster._core.execution.context.system import PlanOrchestrationContext, StepExecutionContext
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.executor.multiprocess import MultiprocessExecutor
+from dagster._core.storage.defs_state.base import _current_storage
 from dagster._core.storage.mem_io_manager import InMemoryIOManager
 
 from imagetl_assets.dask_executor.config import ExecutorConfig
@@ -95,8 +96,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item.nodeid in chosen]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     State.test, State.runs = item.nodeid, 0
+    # Where a test before has left an instance open, definitions look for their state in it.
+    _current_storage.set(None)
 
 
 @pytest.hookimpl(hookwrapper=True)
