@@ -97,7 +97,7 @@ def two_losses_job() -> None:
 def deadly_job() -> None:
     downstream(kills_every_worker())
     for number in range(4):
-        harmless_and_not_short.alias(f"independent_{number}")()
+        harmless.alias(f"independent_{number}")()
 
 
 @job(executor_def=dask_executor)
