@@ -37,14 +37,6 @@ def kills_one_worker(context: OpExecutionContext) -> int:
 
 
 @op
-def kills_one_worker_late(context: OpExecutionContext) -> int:
-    if mark(context) == 1:
-        time.sleep(1.5)
-        kill_worker()
-    return 1
-
-
-@op
 def kills_every_worker(context: OpExecutionContext) -> int:
     mark(context)
     kill_worker()
@@ -84,13 +76,6 @@ def short_then_deadly_job() -> None:
     kills_every_worker()
     for number in range(4):
         harmless.alias(f"later_{number}")()
-
-
-@job(executor_def=dask_executor)
-def two_losses_job() -> None:
-    """On one worker: two steps, each of which kills one of its workers after a while."""
-    kills_one_worker_late.alias("first")()
-    kills_one_worker_late.alias("second")()
 
 
 @job(executor_def=dask_executor)

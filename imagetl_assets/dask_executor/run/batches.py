@@ -23,7 +23,6 @@ class BatchInFlight:
         submitted: when Dask got it, in seconds of the monotonic clock.
         execution: which start of the batch is followed; None until one is heard of.
         worker: the address of the worker that runs it; None until its first step is about to start.
-        heard: when it was submitted, or when its worker last told something.
         over_since: when Dask said that the task is over; None until then.
     """
 
@@ -34,7 +33,6 @@ class BatchInFlight:
     submitted: float = field(default_factory=time.monotonic)
     execution: str | None = None
     worker: str | None = None
-    heard: float = field(default_factory=time.monotonic)
     over_since: float | None = None
 
 

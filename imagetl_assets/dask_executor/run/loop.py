@@ -148,7 +148,6 @@ class Run:
         if isinstance(message, StartedTwice):
             yield from take_loss(self._state, batch)
             return
-        batch.heard = time.monotonic()
         yield from take_events(self._state, batch, message)
         match message:
             case Begun():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from imagetl_assets.dask_executor.run.batches import BatchInFlight
     from imagetl_assets.dask_executor.run.state import RunState
 
-SURE_SECONDS = 1.0
-"""A worker that has told nothing for so long has been running one step all the time.
-
-Of short steps that have ended, it tells much sooner; see `SECONDS_AT_RISK`."""
-
 
 def take_worker_loss(state: RunState, lost: WorkerLost) -> Iterator[DagsterEvent]:
     """Run again what a lost worker had not finished."""
@@ -39,12 +33,11 @@ def take_loss(
 ) -> Iterator[DagsterEvent]:
     """Run again the steps of a batch whose worker is lost, as far as they have not ended.
 
-    The first of them was running, as far as the worker has told. It goes into a batch of its own,
-    as it may be what ended the worker. If more workers were lost with it than the config allows, it
-    fails. If it was short, one of the others may have been running instead. So each of them goes
-    into a batch of its own, too, where it is known which one runs; a step with which another worker
-    is lost there was to blame the first time, too. An `expected` loss, of a worker that was
-    retired, does not count.
+    The first of them was running, as far as the worker has told. If more workers were lost with it
+    than the config allows, it fails. If that step was short, it may have been one of the others
+    that ended the worker. So each goes into a batch of its own, where it is known which one runs; a
+    step with which another worker is lost there was to blame the first time, too. An `expected`
+    loss, of a worker that was retired, does not count.
     """
     state.drop(batch)
     steps = state.steps(batch.unfinished)
@@ -52,15 +45,14 @@ def take_loss(
         state.add_ready(steps)
         return
     running, *others = steps
-    suspects = others if not expected and _may_have_gone_on(state, batch) else []
-    state.add_ready(others, alone=bool(suspects))
+    state.add_ready(others, alone=not expected)
     forget_outputs(state.active, running)
     lost, most = state.losses[running.key], state.config.max_worker_losses
     if not expected:
         if suspicion := state.suspicions.pop(running.key, None):
             lost.append(suspicion)
         lost.append(batch.worker)
-        state.suspicions.update(dict.fromkeys([step.key for step in suspects], batch.worker))
+        state.suspicions.update(dict.fromkeys([step.key for step in others], batch.worker))
     if len(lost) > most:
         yield from _fail(state, running, f"Step {running.key} {_killed(lost)}.")
         return
@@ -72,12 +64,6 @@ def take_loss(
         step=running,
     )
     state.add_ready([running], alone=True)
-
-
-def _may_have_gone_on(state: RunState, batch: BatchInFlight) -> bool:
-    """Whether a lost worker may have run further steps than that of which it has told last."""
-    tells_each = not state.config.max_worker_losses
-    return not tells_each and time.monotonic() - batch.heard < SURE_SECONDS
 
 
 def take_process_death(
