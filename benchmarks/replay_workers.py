@@ -68,11 +68,10 @@ class Simulation:
         told = sender.begun()
         for number, key in enumerate(batch.step_keys, 1):
             told.result()
-            began = time.monotonic()
             time.sleep(self._seconds)
             self._tell(sender, self._recording.steps[key], run_id)
             if number < len(batch.step_keys):
-                told = sender.finished(began, spec.seconds_at_risk)
+                told = sender.progress()
         sender.ended()
 
     def _tell(self, sender: MessageSender, events: Sequence[ForwardedEvent], run_id: str) -> None:

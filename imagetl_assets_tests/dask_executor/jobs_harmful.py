@@ -10,7 +10,6 @@ import psutil
 from dagster import DynamicOut, DynamicOutput, OpExecutionContext, RetryPolicy, job, op
 
 from imagetl_assets.dask_executor import dask_executor
-from imagetl_assets.dask_executor.run.submitting import SECONDS_AT_RISK
 from imagetl_assets_tests.dask_executor.jobs import mark
 
 
@@ -20,12 +19,6 @@ def kill_worker() -> None:
 
 @op
 def harmless(context: OpExecutionContext) -> int:
-    return mark(context)
-
-
-@op
-def harmless_and_not_short(context: OpExecutionContext) -> int:
-    time.sleep(SECONDS_AT_RISK)
     return mark(context)
 
 
@@ -62,18 +55,8 @@ def kills_after_two_outputs(context: OpExecutionContext) -> Iterator[DynamicOutp
 def one_loss_job() -> None:
     """On one worker: some steps before and some after the one that kills it."""
     for number in range(4):
-        harmless_and_not_short.alias(f"before_{number}")()
-    downstream(kills_one_worker())
-    for number in range(4):
-        harmless.alias(f"later_{number}")()
-
-
-@job(executor_def=dask_executor)
-def short_then_deadly_job() -> None:
-    """On one worker: short steps before and after one that kills each of its workers."""
-    for number in range(4):
         harmless.alias(f"before_{number}")()
-    kills_every_worker()
+    downstream(kills_one_worker())
     for number in range(4):
         harmless.alias(f"later_{number}")()
 

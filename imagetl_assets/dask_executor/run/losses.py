@@ -33,11 +33,9 @@ def take_loss(
 ) -> Iterator[DagsterEvent]:
     """Run again the steps of a batch whose worker is lost, as far as they have not ended.
 
-    The first of them was running, as far as the worker has told. If more workers were lost with it
-    than the config allows, it fails. If that step was short, it may have been one of the others
-    that ended the worker. So each goes into a batch of its own, where it is known which one runs; a
-    step with which another worker is lost there was to blame the first time, too. An `expected`
-    loss, of a worker that was retired, does not count.
+    The step that was running goes into a batch of its own, as it may be what ended the worker. If
+    more workers were lost with it than the config allows, it fails. An `expected` loss, of a worker
+    that was retired, does not count.
     """
     state.drop(batch)
     steps = state.steps(batch.unfinished)
@@ -45,14 +43,11 @@ def take_loss(
         state.add_ready(steps)
         return
     running, *others = steps
-    state.add_ready(others, alone=not expected)
+    state.add_ready(others)
     forget_outputs(state.active, running)
     lost, most = state.losses[running.key], state.config.max_worker_losses
     if not expected:
-        if suspicion := state.suspicions.pop(running.key, None):
-            lost.append(suspicion)
         lost.append(batch.worker)
-        state.suspicions.update(dict.fromkeys([step.key for step in others], batch.worker))
     if len(lost) > most:
         yield from _fail(state, running, f"Step {running.key} {_killed(lost)}.")
         return

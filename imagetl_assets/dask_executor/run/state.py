@@ -35,8 +35,6 @@ class RunState:
         ready: steps that can run and are not with Dask.
         batches: batches of steps that Dask has.
         losses: addresses of the workers that were lost while they ran a step, by the step's key.
-        suspicions: the address of the worker that was lost while it ran this step, or one that was
-            shorter, by the step's key.
     """
 
     config: ExecutorConfig
@@ -46,7 +44,6 @@ class RunState:
     ready: ReadySteps = field(init=False)
     batches: BatchesInFlight = field(default_factory=BatchesInFlight)
     losses: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    suspicions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Have the config say in what processes steps run whose tags do not."""

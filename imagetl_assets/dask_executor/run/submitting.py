@@ -33,11 +33,6 @@ if TYPE_CHECKING:
 BATCHES_PER_WORKER = 2
 """One that runs, and one that waits for it at the worker."""
 
-SECONDS_AT_RISK = 0.02
-"""What a lost worker had finished in this time may run again; see README.md.
-
-A message costs about 1 ms, so to wait for one every 20 ms takes a few percent of the time."""
-
 
 class Submitter:
     """Submits the ready steps of a run.
@@ -129,8 +124,6 @@ def _run_spec(state: RunState, plan: ExecutionPlan) -> RunSpec:
         step_output_versions=plan.known_state.step_output_versions,
         parent_state=plan.known_state.parent_state,
         code_version=code_version(job.repository.pointer),
-        # Who allows no losses wants no step to run twice.
-        seconds_at_risk=SECONDS_AT_RISK if state.config.max_worker_losses else 0.0,
     )
 
 

@@ -62,8 +62,6 @@ class RunSpec:
         step_output_versions: data versions of outputs that were made before this run.
         parent_state: what a re-execution takes over from its parent run, or None.
         code_version: a digest of the job's source files, or None if it is not known.
-        seconds_at_risk: how much finished work a worker may lose with its life, at most: it need
-            not tell of a shorter step before it begins the next one.
     """
 
     job: ReconstructableJob
@@ -75,7 +73,6 @@ class RunSpec:
     step_output_versions: Mapping[StepOutputHandle, str]
     parent_state: PastExecutionState | None
     code_version: str | None
-    seconds_at_risk: float
 
     def to_wire(self) -> bytes:
         """Return the spec as bytes."""

@@ -11,7 +11,7 @@ import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-WIRE_VERSION = 3
+WIRE_VERSION = 2
 """Of what is pickled in `tasks` and `messages`. To be raised with every change of these classes."""
 
 Versions = tuple[int, str, str]

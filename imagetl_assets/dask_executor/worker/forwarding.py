@@ -10,16 +10,15 @@ An event goes through three states:
 - *safe*: the scheduler has it, so it is not lost if this worker dies (see `sender`);
 - *written*: the run's process has written it into the event log, where others can read it.
 
-A step starts when the events of the steps before it are safe (short steps excepted, see
-`MessageSender.finished`), or, if it depends on these steps, written. If a step reads the event log,
-it has to find its own earlier events there. So the methods that read events wait until the events
-that may concern them are written. Dagster itself reads events, too: for example, to find the
-materialization that an asset check is about.
+A step starts when the events of the steps before it are safe, or, if it depends on these steps,
+written. If a step reads the event log, it has to find its own earlier events there. So the methods
+that read events wait until the events that may concern them are written. Dagster itself reads
+events, too: for example, to find the materialization that an asset check is about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,7 +35,7 @@ from imagetl_assets.dask_executor.wire.messages import ForwardedEvent
 from imagetl_assets.dask_executor.worker.sender import poll
 
 if TYPE_CHECKING:
-    from dagster import DagsterEvent, DagsterInstance
+    from dagster import DagsterInstance
 
     from imagetl_assets.dask_executor.dagster_internals.names import EventLogEntry
     from imagetl_assets.dask_executor.worker.sender import Sender
@@ -60,7 +59,6 @@ class EventForwarder:
         # What was told since all was written: kinds of events, None for lines, and their assets.
         self._told_types: set[DagsterEventType | None] = set()
         self._told_assets: set[AssetKey] = set()
-        self._tags: Mapping[str, str] | None = None  # of the event before
         self._store_event = storage.store_event
         self._read_records = storage.get_records_for_run
         storage.store_event = self._forward_or_store
@@ -115,25 +113,12 @@ class EventForwarder:
             return
         told = event.dagster_event
         row = row_of(self._storage, event) if self._makes_rows else None
-        if row and told:
-            told = self._with_shared_tags(told)
         sender.add(ForwardedEvent(row, None if row else event, told))
         self._told_types.add(told.event_type if told else None)
         # Of a check, the asset stands in the data of its event.
         for source in (told, getattr(told, "event_specific_data", None)):
             if isinstance(asset := getattr(source, "asset_key", None), AssetKey):
                 self._told_assets.add(asset)
-
-    def _with_shared_tags(self, told: DagsterEvent) -> DagsterEvent:
-        """Return an event which has the very tags of the event before, if they are equal.
-
-        Dagster makes a new dict of them for each event of a step. In the run's process, which keeps
-        all events until its end, these would be a seventh of its memory for a step.
-        """
-        if told.logging_tags == self._tags:
-            return told._replace(logging_tags=self._tags)
-        self._tags = told.logging_tags
-        return told
 
     def _waiting(self, read: Callable[..., Any]) -> Callable[..., Any]:
         """Return a method that reads as `read`, once what was told is written, if need be."""

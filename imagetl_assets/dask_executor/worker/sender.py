@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from imagetl_assets.dask_executor.wire.messages import (
@@ -23,6 +22,8 @@ from imagetl_assets.dask_executor.wire.messages import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from distributed import Worker
 
     from imagetl_assets.dask_executor.wire.tasks import Header
@@ -53,9 +54,6 @@ class Sender(Protocol):
     def progress(self, urgent: bool = False) -> Future[None]:
         """Send the events so far."""
 
-    def finished(self, began: float, seconds_at_risk: float) -> Future[None]:
-        """Tell that a step has succeeded, at once or with the steps after it."""
-
     def wait_until_written(self) -> bool:
         """Wait until the events so far are in the event log."""
 
@@ -79,9 +77,6 @@ class MessageSender:
         self._header = header
         self._questions = 0
         self._events: list[ForwardedEvent] = []
-        self._unsent_since: float | None = None  # when the first step began that is finished
-        self._last_message: Future[None] = Future()
-        self._last_message.set_result(None)
         self._lock = threading.Lock()
         self._one_at_a_time = asyncio.Lock()
         self._flush_is_due = False
@@ -108,30 +103,6 @@ class MessageSender:
     def progress(self, urgent: bool = False) -> Future[None]:
         """Send the events so far. The result is there once they are safe."""
         return self._post(Progress, urgent=urgent)
-
-    def finished(self, began: float, seconds_at_risk: float) -> Future[None]:
-        """Tell that a step has succeeded. The result is there once the next step may run.
-
-        A message for each step would cost more than a short step does. So a step waits to be told
-        together with those after it: until `seconds_at_risk` after the first of them began, or if
-        the next one takes long, for as many seconds after its end. Meanwhile the next step may run,
-        once the messages before have arrived. So if this worker is lost, `seconds_at_risk` of
-        finished work are lost with it at most, and no step that took longer.
-
-        Args:
-            began: when the step began, in seconds of the monotonic clock.
-            seconds_at_risk: how much finished work may be lost. 0: none.
-        """
-        with self._lock:
-            is_first = self._unsent_since is None
-            since = self._unsent_since = began if self._unsent_since is None else self._unsent_since
-            last_message = self._last_message
-        if time.monotonic() - since >= seconds_at_risk:
-            return self.progress()
-        if is_first:
-            loop = self._worker.loop
-            loop.add_callback(loop.call_later, seconds_at_risk, self._send_finished, since)
-        return last_message
 
     def wait_until_written(self) -> bool:
         """Send the events so far, and wait until the run's process has written them.
@@ -174,16 +145,9 @@ class MessageSender:
             events, self._events = self._events, []
             batch, address = self._header["batch"], self._worker.address
             message = kind(batch, self.execution, address, events, **fields)
-            self._unsent_since = None
-            self._last_message = asyncio.run_coroutine_threadsafe(
+            return asyncio.run_coroutine_threadsafe(
                 self._publish(message), self._worker.loop.asyncio_loop
             )
-            return self._last_message
-
-    def _send_finished(self, since: float) -> None:
-        """Tell of finished steps, the first of which began at `since`, if they are not told yet."""
-        if self._unsent_since == since:
-            self.progress()
 
     def _flush_now(self) -> None:
         self._flush_is_due = False

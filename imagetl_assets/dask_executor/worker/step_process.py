@@ -104,10 +104,6 @@ class StepProcessSender:
         """Have the events so far sent. The result is there once they are safe."""
         return self._call("progress", urgent=urgent)
 
-    def finished(self, began: float, seconds_at_risk: float) -> Future[None]:
-        """Have the events so far sent: no step runs after this one."""
-        return self.progress()
-
     def wait_until_written(self) -> bool:
         """Wait until the events so far are in the event log; see `MessageSender`."""
         return bool(self._call("wait_until_written").result())

@@ -25,8 +25,6 @@ from imagetl_assets.dask_executor.dagster_internals.steps import run_step
 from imagetl_assets.dask_executor.worker.compute_logs import CapturedOutput, captured_output
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from imagetl_assets.dask_executor.wire.tasks import Batch, RunSpec
     from imagetl_assets.dask_executor.worker.loaded_job import LoadedJob
     from imagetl_assets.dask_executor.worker.loading import LoadedInstance
@@ -61,7 +59,7 @@ class Setting:
 def run_steps_of_batch(spec: RunSpec, batch: Batch, setting: Setting) -> None:
     """Run the steps of a batch, as far as there is time, and tell how the batch has ended."""
     plan = _plan(spec, batch, setting.job)
-    run = _BatchRun(batch.step_keys, plan, setting, spec.seconds_at_risk)
+    run = _BatchRun(batch.step_keys, plan, setting)
     sender = setting.sender
     events = ExecuteRunWithPlanIterable(
         execution_plan=plan,
@@ -114,13 +112,7 @@ class _BatchRun:
         has_to_be_split: whether nothing was run, as the steps have to run in batches of their own.
     """
 
-    def __init__(
-        self,
-        step_keys: Sequence[str],
-        plan: ExecutionPlan,
-        setting: Setting,
-        seconds_at_risk: float,
-    ) -> None:
+    def __init__(self, step_keys: Sequence[str], plan: ExecutionPlan, setting: Setting) -> None:
         self.not_started = list(step_keys)
         self.has_to_be_split = False
         self._known_state = plan.known_state
@@ -128,7 +120,6 @@ class _BatchRun:
         self._succeeded: set[str] = set()
         self._outputs: set[StepOutputHandle] = set()  # of the steps that have succeeded
         self._setting = setting
-        self._seconds_at_risk = seconds_at_risk
         self._sender = setting.sender
         self._forwarder = setting.loaded.forwarder
 
@@ -173,28 +164,14 @@ class _BatchRun:
             if not self._may_start(step):
                 return
             del self.not_started[0]
-            began = time.monotonic()
             state = self._known_state
             state = state._replace(ready_outputs=state.ready_outputs | self._outputs)
-            # No code of the step runs before the steps before it are safe, short ones excepted.
+            # No code of the step runs before what was told of the steps before it is safe.
             yield from self._noting_success(run_step(job_context, step, state, told.result))
             os.chdir(directory)  # The step may have gone elsewhere.
             if number + 1 < len(steps):
-                told = self._tell_end(step, began, steps[number + 1])
-
-    def _tell_end(
-        self, step: ExecutionStep, began: float, following: ExecutionStep
-    ) -> Future[None]:
-        """Tell how a step has ended. The result is there once the `following` step may run.
-
-        If that step depends on this one, it also waits until this is written. A failure or a retry
-        is told at once, as to run the step again would be one attempt too many.
-        """
-        if self._steps_before(following):
-            return self._sender.progress(urgent=True)
-        if step.key not in self._succeeded:
-            return self._sender.progress()
-        return self._sender.finished(began, self._seconds_at_risk)
+                # If the next step depends on this one, it waits until this is written.
+                told = self._sender.progress(urgent=bool(self._steps_before(steps[number + 1])))
 
     def _may_start(self, step: ExecutionStep) -> bool:
         """Whether what the step depends on has succeeded here and is in the event log by now."""

@@ -22,7 +22,6 @@ from imagetl_assets_tests.dask_executor.jobs_harmful import (
     dynamic_loss_job,
     leaving_job,
     one_loss_job,
-    short_then_deadly_job,
     slow_then_more_job,
 )
 from testbed.dagster_runs import Marks, RunProcess, run_error, run_job
@@ -48,25 +47,6 @@ def test_a_step_whose_worker_was_killed_runs_again_without_using_a_retry(
             assert len(marks.of(f"later_{number}")) == 1
         successes = [event.step_key for event in result.get_step_success_events()]
         assert len(successes) == len(set(successes)) == 10
-
-
-@pytest.mark.parametrize("losses", [0, 2])
-def test_short_steps_before_one_that_kills_its_worker_are_not_blamed(
-    own_cluster: StartCluster, instance: DagsterInstance, marks: Marks, losses: int
-) -> None:
-    """They may run again, as the worker need not have told of them; if none may, it has."""
-    config = own_cluster(1).run_config(max_worker_losses=losses)
-    with run_job(short_then_deadly_job, instance, run_config=config, tags=marks.tags) as result:
-        assert not result.success
-        assert [event.step_key for event in result.get_step_failure_events()] == [
-            "kills_every_worker"
-        ]
-        assert len(marks.of("kills_every_worker")) == 1 + losses
-        harmless = [f"{when}_{number}" for when in ("before", "later") for number in range(4)]
-        successes = [event.step_key for event in result.get_step_success_events()]
-        assert sorted(filter(None, successes)) == sorted(harmless)
-        for step_key in harmless:
-            assert 1 <= len(marks.of(step_key)) <= 1 + min(losses, 1)
 
 
 def test_a_step_that_kills_every_worker_fails_and_independent_steps_finish(
