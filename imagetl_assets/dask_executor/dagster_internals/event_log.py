@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from dagster import DagsterEventType, DagsterInstance
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Insert, Table
 
     from imagetl_assets.dask_executor.dagster_internals.names import EventLogEntry
 
@@ -58,7 +58,10 @@ def insert_rows(
     with _transaction(instance.event_log_storage, run_id) as connection:
         if unless_written and event_id(connection, run_id, rows[0]["event"]):
             return
-        connection.execute(SqlEventLogStorageTable.insert(), rows)
+        if connection.dialect.name == "postgresql":
+            connection.execute(_insert_of_arrays(SqlEventLogStorageTable, rows))
+        else:
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
 
 
 def tell_listeners(
@@ -100,6 +103,21 @@ def steps_with(
     )
     with storage.run_connection(run_id) as connection:
         return set(connection.execute(query).scalars())
+
+
+def _insert_of_arrays(table: Table, rows: Sequence[Mapping[str, Any]]) -> Insert:
+    """Return a statement that adds rows in their order, with one array of values for each column.
+
+    To give PostgreSQL each value by itself takes the run's process more than twice the time.
+    """
+    from sqlalchemy import cast, func, select
+    from sqlalchemy.dialects.postgresql import ARRAY
+
+    names = list(rows[0])
+    arrays = [
+        func.unnest(cast([row[name] for row in rows], ARRAY(table.c[name].type))) for name in names
+    ]
+    return table.insert().from_select(names, select(*arrays))
 
 
 @contextmanager

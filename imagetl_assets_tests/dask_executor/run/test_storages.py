@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import AssetKey, DagsterInstance, JobDefinition
 from dagster._core.storage.event_log import SqlEventLogStorage
-from sqlalchemy import create_engine, text
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from sqlalchemy import create_engine, select, text
 
+from imagetl_assets.dask_executor.dagster_internals.event_log import insert_rows
 from imagetl_assets_tests.dask_executor import jobs_assets, jobs_graphs
 from imagetl_assets_tests.dask_executor.jobs import dynamic_job
 from imagetl_assets_tests.dask_executor.jobs_retries import backoff_job
@@ -147,3 +150,42 @@ def test_only_the_process_of_the_run_writes_to_postgres(
         assert sum(writers.values()) == len(entries(instance, result.run_id))
         assert "worker" not in writers
     database.dispose()
+
+
+def test_rows_are_in_a_postgres_log_as_they_are_and_in_order(
+    dagster_home: Path, postgres_url: str
+) -> None:
+    """Also texts that mean something to PostgreSQL, alone or in an array."""
+    texts = [
+        "",
+        "NULL",
+        "null",
+        "'",
+        '"',
+        "\\",
+        "\\'",
+        "{a,b}",
+        "a\nb\t",
+        "%s %(a)s :a",
+        "\u00e4\U0001f600",
+    ]
+    rows: list[dict[str, Any]] = [
+        {
+            "run_id": "a run",
+            "event": f"{number} {text}",
+            "dagster_event_type": "STEP_START" if number % 2 else None,
+            "timestamp": datetime(2026, 1, 1, microsecond=number),
+            "step_key": text,
+            "asset_key": None,
+            "partition": None if number % 3 else text,
+        }
+        for number, text in enumerate(texts)
+    ]
+    with on_postgres(dagster_home, postgres_url) as instance:
+        insert_rows(instance, "a run", rows)
+        storage: Any = instance.event_log_storage
+        columns = [SqlEventLogStorageTable.c[name] for name in rows[0]]
+        written = select(*columns).order_by(SqlEventLogStorageTable.c.id)
+        with storage.run_connection("a run") as connection:
+            found = connection.execute(written.where(columns[0] == "a run")).fetchall()
+    assert [tuple(row) for row in found] == [tuple(row.values()) for row in rows]
