@@ -3,7 +3,7 @@
 Strategy: a preview has few frames, and is an animated WebP. For the same number of bytes, its
 pictures have ten times as many pixels as those of a GIF, and all colours. They are compressed at
 the same time, each by itself. Only if that takes too many bytes, each is compressed as its
-difference from the one before, which takes three times as long.
+difference from the one before, which takes longer.
 """
 
 from __future__ import annotations

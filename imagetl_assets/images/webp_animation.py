@@ -1,7 +1,7 @@
 """An animated WebP of still ones, whose compressed pictures are copied as they are.
 
 Encoders of animations compress one picture after the other, each as its difference from the one
-before. Still pictures can be compressed at the same time, in a third of the time in all.
+before. Still pictures can be compressed at the same time.
 
 The format: RFC 9649, section 2.7.
 """

@@ -108,7 +108,7 @@ def steps_with(
 def _insert_of_arrays(table: Table, rows: Sequence[Mapping[str, Any]]) -> Insert:
     """Return a statement that adds rows in their order, with one array of values for each column.
 
-    To give PostgreSQL each value by itself takes the run's process more than twice the time.
+    To give PostgreSQL each value by itself takes the run's process longer.
     """
     from sqlalchemy import cast, func, select
     from sqlalchemy.dialects.postgresql import ARRAY
